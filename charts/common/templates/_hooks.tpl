@@ -1,0 +1,176 @@
+{{/*
+The annotations of an object that a hook needs, and that goes when the hook is done.
+(list "pre-install,pre-upgrade" "-20")
+*/}}
+{{- define "common.hook" -}}
+helm.sh/hook: {{ index . 0 }}
+helm.sh/hook-weight: {{ index . 1 | quote }}
+helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+{{- end }}
+
+{{/*
+A hook Job that runs ccp-hook. Its service account has the hook's own name.
+(list $ "ccp-credentials" "pre-install,pre-upgrade" "-10" (list "credentials" "ensure"))
+A further item, the name of a ConfigMap, is mounted at /etc/ccp.
+*/}}
+{{- define "common.hookJob" -}}
+{{- $root := index . 0 -}}
+{{- $name := index . 1 -}}
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: {{ $name }}
+  labels: {{- include "common.labels" (list $root $name) | nindent 4 }}
+  annotations: {{- include "common.hook" (list (index . 2) (index . 3)) | nindent 4 }}
+spec:
+  backoffLimit: 6
+  template:
+    metadata:
+      labels: {{- include "common.podLabels" (list $root $name) | nindent 8 }}
+    spec:
+      serviceAccountName: {{ $name }}
+      restartPolicy: Never
+      securityContext:
+        runAsNonRoot: true
+        runAsUser: 65532
+        seccompProfile: {type: RuntimeDefault}
+      containers:
+        - name: ccp-hook
+          image: {{ include "common.image" (list $root "ccp-hook") }}
+          imagePullPolicy: {{ $root.Values.global.images.pull_policy }}
+          args:
+            {{- range index . 4 }}
+            - {{ . }}
+            {{- end }}
+          env:
+            - name: CCP_HOOK_NAMESPACE
+              valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
+          securityContext: {{- include "common.securityContext" $root | nindent 12 }}
+          resources:
+            requests: {cpu: 10m, memory: 32Mi}
+            limits: {memory: 128Mi}
+          {{- if gt (len .) 5 }}
+          volumeMounts:
+            - {name: config, mountPath: /etc/ccp, readOnly: true}
+          {{- end }}
+      {{- if gt (len .) 5 }}
+      volumes:
+        - name: config
+          configMap: {name: {{ index . 5 }}}
+      {{- end }}
+{{- end }}
+
+{{/*
+What makes the deployment's Secrets before anything needs them: each password and key repository that a
+chart's services.yaml names. What exists is left as it is. Only the chart that is installed does it, for
+itself and its subcharts.
+*/}}
+{{- define "common.credentials" -}}
+{{- $passwords := dict -}}
+{{- $repositories := dict -}}
+{{- range $chart := concat (list .) (values .Subcharts) -}}
+{{- $credentials := ($chart.Files.Get "services.yaml" | fromYaml).credentials | default dict -}}
+{{- $passwords = merge $passwords ($credentials.passwords | default dict) -}}
+{{- $repositories = merge $repositories ($credentials.key_repositories | default dict) -}}
+{{- end -}}
+{{- $secrets := concat (list .Values.global.credentials.secret) (keys $repositories | sortAlpha) -}}
+{{- if and .Chart.IsRoot .Values.global.credentials.create -}}
+apiVersion: v1
+kind: ServiceAccount
+metadata:
+  name: ccp-credentials
+  labels: {{- include "common.labels" (list . "ccp-credentials") | nindent 4 }}
+  annotations: {{- include "common.hook" (list "pre-install,pre-upgrade" "-20") | nindent 4 }}
+{{- include "common.imagePullSecrets" . }}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata:
+  name: ccp-credentials
+  labels: {{- include "common.labels" (list . "ccp-credentials") | nindent 4 }}
+  annotations: {{- include "common.hook" (list "pre-install,pre-upgrade" "-20") | nindent 4 }}
+rules:
+  - apiGroups: [""]
+    resources: [secrets]
+    verbs: [create]
+  - apiGroups: [""]
+    resources: [secrets]
+    resourceNames: {{ toJson $secrets }}
+    verbs: [get, update]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata:
+  name: ccp-credentials
+  labels: {{- include "common.labels" (list . "ccp-credentials") | nindent 4 }}
+  annotations: {{- include "common.hook" (list "pre-install,pre-upgrade" "-20") | nindent 4 }}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: Role
+  name: ccp-credentials
+subjects:
+  - kind: ServiceAccount
+    name: ccp-credentials
+    namespace: {{ .Release.Namespace }}
+---
+{{- $arguments := list "credentials" "ensure" (printf "--secret=%s" .Values.global.credentials.secret) -}}
+{{- range keys $passwords | sortAlpha }}{{ $arguments = append $arguments (printf "--password=%s" .) }}{{ end -}}
+{{- range keys $repositories | sortAlpha }}{{ $arguments = append $arguments (printf "--key-repository=%s" .) }}{{ end }}
+{{ include "common.hookJob" (list . "ccp-credentials" "pre-install,pre-upgrade" "-10" $arguments) }}
+{{- end }}
+{{- end }}
+
+{{/*
+What labels the nodes with their roles before anything is scheduled to them.
+*/}}
+{{- define "common.labelNodes" -}}
+{{- $name := printf "%s-ccp-label-nodes" .Release.Namespace -}}
+{{- $hook := include "common.hook" (list "pre-install,pre-upgrade" "-20") -}}
+{{- if and .Values.label_nodes.enabled (eq .Values.global.placement "label") -}}
+apiVersion: v1
+kind: ServiceAccount
+metadata:
+  name: ccp-label-nodes
+  labels: {{- include "common.labels" (list . "ccp-label-nodes") | nindent 4 }}
+  annotations: {{- $hook | nindent 4 }}
+{{- include "common.imagePullSecrets" . }}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: ccp-label-nodes
+  labels: {{- include "common.labels" (list . "ccp-label-nodes") | nindent 4 }}
+  annotations: {{- $hook | nindent 4 }}
+data:
+  nodes.yaml: |
+    {{- dict "nodes" .Values.label_nodes.nodes | toYaml | nindent 4 }}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata:
+  name: {{ $name }}
+  labels: {{- include "common.labels" (list . "ccp-label-nodes") | nindent 4 }}
+  annotations: {{- $hook | nindent 4 }}
+rules:
+  - apiGroups: [""]
+    resources: [nodes]
+    verbs: [get, list, patch]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata:
+  name: {{ $name }}
+  labels: {{- include "common.labels" (list . "ccp-label-nodes") | nindent 4 }}
+  annotations: {{- $hook | nindent 4 }}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: ClusterRole
+  name: {{ $name }}
+subjects:
+  - kind: ServiceAccount
+    name: ccp-label-nodes
+    namespace: {{ .Release.Namespace }}
+---
+{{ include "common.hookJob" (list . "ccp-label-nodes" "pre-install,pre-upgrade" "-10" (list "label-nodes" "--config=/etc/ccp/nodes.yaml" (printf "--node-match=%s" .Values.label_nodes.match)) "ccp-label-nodes") }}
+{{- end }}
+{{- end }}

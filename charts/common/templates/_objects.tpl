@@ -1,0 +1,123 @@
+{{/*
+The service account of a chart's pods, and the right to look at Jobs and EndpointSlices that their
+`ccp-hook wait` has.
+(list $ "keystone")
+*/}}
+{{- define "common.serviceAccount" -}}
+{{- $root := index . 0 -}}
+{{- $name := index . 1 -}}
+apiVersion: v1
+kind: ServiceAccount
+metadata:
+  name: {{ $name }}
+  labels: {{- include "common.labels" . | nindent 4 }}
+{{- include "common.imagePullSecrets" $root }}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata:
+  name: {{ $name }}
+  labels: {{- include "common.labels" . | nindent 4 }}
+rules:
+  - apiGroups: [batch]
+    resources: [jobs]
+    verbs: [get, list, watch]
+  - apiGroups: [discovery.k8s.io]
+    resources: [endpointslices]
+    verbs: [get, list, watch]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata:
+  name: {{ $name }}
+  labels: {{- include "common.labels" . | nindent 4 }}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: Role
+  name: {{ $name }}
+subjects:
+  - kind: ServiceAccount
+    name: {{ $name }}
+    namespace: {{ $root.Release.Namespace }}
+{{- end }}
+
+{{/*
+Keeps one replica of a workload running while nodes are drained.
+(list $ "keystone")
+*/}}
+{{- define "common.podDisruptionBudget" -}}
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata:
+  name: {{ index . 1 }}
+  labels: {{- include "common.labels" . | nindent 4 }}
+spec:
+  maxUnavailable: 1
+  selector:
+    matchLabels: {{- include "common.selector" . | nindent 6 }}
+{{- end }}
+
+{{/*
+Who may connect to a workload's pods: anybody to the first list of ports, the pods of the deployment to
+the second. Pods on the host's network count as anybody: a policy knows them by their node's address only.
+(list $ "mariadb" (list) (list 3306))
+*/}}
+{{- define "common.networkPolicy" -}}
+{{- $root := index . 0 -}}
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  name: {{ index . 1 }}
+  labels: {{- include "common.labels" . | nindent 4 }}
+spec:
+  podSelector:
+    matchLabels: {{- include "common.selector" . | nindent 6 }}
+  policyTypes: [Ingress]
+  ingress:
+    {{- with index . 2 }}
+    - ports:
+        {{- range . }}
+        - {port: {{ . }}, protocol: TCP}
+        {{- end }}
+    {{- end }}
+    {{- with index . 3 }}
+    - from:
+        - podSelector:
+            matchLabels:
+              app.kubernetes.io/part-of: openstack
+              app.kubernetes.io/instance: {{ $root.Release.Name }}
+      ports:
+        {{- range . }}
+        - {port: {{ . }}, protocol: TCP}
+        {{- end }}
+    {{- end }}
+{{- end }}
+
+{{/*
+The Ingress of an API, when global.ingress is enabled and the port has an ingress name.
+(list $ "keystone" .Values.public_port 5000)
+*/}}
+{{- define "common.ingress" -}}
+{{- $root := index . 0 -}}
+{{- $ingress := $root.Values.global.ingress -}}
+{{- $port := index . 2 -}}
+{{- if and $ingress.enabled $port.ingress -}}
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: {{ index . 1 }}
+  labels: {{- include "common.labels" . | nindent 4 }}
+spec:
+  rules:
+    - host: {{ $port.ingress }}.{{ $ingress.domain }}
+      http:
+        paths:
+          - path: /
+            pathType: Prefix
+            backend:
+              service:
+                name: {{ index . 1 }}
+                port:
+                  number: {{ index . 3 }}
+{{- end }}
+{{- end }}
