@@ -14,8 +14,7 @@ bin/ccp topology -f "$file" --nodes "$out/nodes.txt"
 echo
 echo "== the chart: $out/openstack"
 bin/ccp generate -f "$file" -o "$out/openstack" 2>/dev/null
-ls "$out/openstack/charts" | tr '\n' ' '
-echo
+(cd "$out/openstack/charts" && echo ./*) | sed 's|\./||g'
 
 # objects FILE: one line "Kind name" for each object; Jobs without the checksum in their names.
 objects() {
