@@ -63,7 +63,7 @@ conformance: bin/ccp ## Hold the rendered configuration against the real OpenSta
 
 .PHONY: bench
 bench: bin/ccp bin/helm3 ## Measure against helm template, and how compiling grows with the nodes
-	test/bench/run.sh
+	go run ./test/bench bin/ccp bin/helm3 $(EXAMPLE)
 
 .PHONY: clean
 clean: ## Remove what was built

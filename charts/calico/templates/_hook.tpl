@@ -1,0 +1,75 @@
+{{/*
+The addresses of etcd_proxy.endpoints by IP family, as JSON: an EndpointSlice holds one family.
+*/}}
+{{- define "calico.endpoints" -}}
+{{- $ipv4 := list -}}
+{{- $ipv6 := list -}}
+{{- range .Values.etcd_proxy.endpoints -}}
+{{- if contains ":" . }}{{ $ipv6 = append $ipv6 . }}{{ else }}{{ $ipv4 = append $ipv4 . }}{{ end -}}
+{{- end -}}
+{{- dict "IPv4" $ipv4 "IPv6" $ipv6 | toJson -}}
+{{- end }}
+
+{{/*
+"true" when Calico's settings may be in the Kubernetes API, else empty.
+*/}}
+{{- define "calico.inKubernetes" -}}
+{{- if has .Values.store (list "auto" "kubernetes") }}true{{ end -}}
+{{- end }}
+
+{{/*
+A hook Job that changes Calico's settings or takes them back.
+(list $ "apply" "post-install,post-upgrade")
+*/}}
+{{- define "calico.hookJob" -}}
+{{- $root := index . 0 -}}
+{{- $verb := index . 1 -}}
+{{- $name := printf "ccp-hook-calico-%s" $verb -}}
+{{- $etcd := $root.Values.etcd -}}
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: {{ $name }}
+  labels: {{- include "common.labels" (list $root $name) | nindent 4 }}
+  annotations: {{- include "common.hook" (list (index . 2) "0") | nindent 4 }}
+spec:
+  backoffLimit: 6
+  template:
+    metadata:
+      labels: {{- include "common.podLabels" (list $root $name) | nindent 8 }}
+    spec:
+      serviceAccountName: ccp-hook-calico
+      restartPolicy: Never
+      securityContext:
+        runAsNonRoot: true
+        runAsUser: 65532
+        fsGroup: 65532
+        seccompProfile: {type: RuntimeDefault}
+      containers:
+        - name: ccp-hook
+          image: {{ include "common.image" (list $root "ccp-hook") }}
+          imagePullPolicy: {{ $root.Values.global.images.pull_policy }}
+          args: [calico, {{ $verb }}, --release, {{ $root.Release.Name }}, --config, /etc/ccp/calico.yaml]
+          env:
+            - name: CCP_HOOK_NAMESPACE
+              valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
+            {{- if $etcd.username }}
+            {{- include "common.secretEnv" (list $root "CCP_ETCD_PASSWORD" "calico-etcd-password") | nindent 12 }}
+            {{- end }}
+          securityContext: {{- include "common.securityContext" $root | nindent 12 }}
+          resources:
+            requests: {cpu: 10m, memory: 32Mi}
+            limits: {memory: 128Mi}
+          volumeMounts:
+            - {name: config, mountPath: /etc/ccp, readOnly: true}
+            {{- if $etcd.tls_secret }}
+            - {name: tls, mountPath: /etc/ccp-tls, readOnly: true}
+            {{- end }}
+      volumes:
+        - name: config
+          configMap: {name: ccp-hook-calico}
+        {{- with $etcd.tls_secret }}
+        - name: tls
+          secret: {secretName: {{ . }}, defaultMode: 0440}
+        {{- end }}
+{{- end }}

@@ -1,0 +1,74 @@
+{{/*
+nova.conf, the same for all services. What differs by pod comes by environment.
+*/}}
+{{- define "nova.conf" -}}
+DEFAULT:
+  debug: {{ .Values.debug }}
+  use_stderr: true
+  state_path: /var/lib/nova
+  enabled_apis: [osapi_compute, metadata]
+  osapi_compute_listen_port: {{ .Values.api_port.cont }}
+  osapi_compute_workers: {{ .Values.workers | int }}
+  metadata_listen_port: {{ .Values.metadata.port.cont }}
+  metadata_workers: {{ .Values.workers | int }}
+  cpu_allocation_ratio: {{ .Values.allocation_ratio.cpu | toJson }}
+  disk_allocation_ratio: {{ .Values.allocation_ratio.disk | toJson }}
+  ram_allocation_ratio: {{ .Values.allocation_ratio.ram | toJson }}
+cache:
+  enabled: true
+  backend: oslo_cache.memcache_pool
+  memcache_servers: {{ include "common.host" (list . "nova-api" "memcached") }}:11211
+conductor:
+  workers: {{ .Values.workers | int }}
+filter_scheduler:
+  enabled_filters: {{ toJson .Values.scheduler.enabled_filters }}
+glance:
+  region_name: {{ .Values.global.openstack.region }}
+  valid_interfaces: internal
+keystone_authtoken:
+  {{- include "common.keystoneMiddleware" (list . "nova-api" .Values.username) | nindent 2 }}
+libvirt:
+  virt_type: {{ .Values.virt_type }}
+  {{- if eq .Values.virt_type "qemu" }}
+  cpu_mode: none
+  {{- end }}
+neutron:
+  {{- include "common.keystoneAuth" (list . "nova-api" .Values.username) | nindent 2 }}
+  valid_interfaces: internal
+  service_metadata_proxy: true
+  {{- if eq .Values.global.network.backend "openvswitch" }}
+  ovs_bridge: br-int
+  {{- end }}
+oslo_concurrency:
+  lock_path: /var/lib/nova/tmp
+oslo_middleware:
+  enable_proxy_headers_parsing: true
+{{- if eq .Values.global.network.backend "openvswitch" }}
+os_vif_ovs:
+  ovsdb_connection: unix:/run/openvswitch/db.sock
+{{- end }}
+placement:
+  {{- include "common.keystoneAuth" (list . "nova-api" .Values.username) | nindent 2 }}
+  valid_interfaces: internal
+scheduler:
+  # Hosts that are new come into their cell by themselves, after this many seconds at most.
+  discover_hosts_in_cells_interval: 60
+  workers: {{ .Values.workers | int }}
+service_user:
+  {{- omit (include "common.keystoneAuth" (list . "nova-api" .Values.username) | fromYaml) "region_name" | toYaml | nindent 2 }}
+  send_service_user_token: true
+vnc:
+  enabled: true
+  # Consoles are open to the nodes' network only; browsers come by nova-novncproxy.
+  server_listen: $my_ip
+  server_proxyclient_address: $my_ip
+  novncproxy_port: {{ .Values.novncproxy_port.cont }}
+  novncproxy_base_url: {{ include "common.publicURL" (list . .Values.novncproxy_port "nova-novncproxy" 6080) }}/vnc_lite.html
+{{- end }}
+
+{{/*
+The file's text.
+*/}}
+{{- define "nova.ini" -}}
+{{ include "common.ini" (list (include "nova.conf" .) .Values.conf.nova) }}
+{{- end }}

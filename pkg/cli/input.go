@@ -1,0 +1,165 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/helm-ccp/helm-ccp/charts"
+	"github.com/helm-ccp/helm-ccp/pkg/ccpfile"
+	"github.com/helm-ccp/helm-ccp/pkg/chart"
+	"github.com/helm-ccp/helm-ccp/pkg/topology"
+)
+
+// input are the flags of every command that reads a ccp.yaml.
+type input struct {
+	streams   Streams
+	files     []string
+	network   string
+	release   string
+	placement string
+	match     string
+	nodes     string
+	cluster   bool
+	kube      clientcmd.ConfigOverrides
+	config    string // of kubectl
+}
+
+func (in *input) addFileFlag(flags *pflag.FlagSet) {
+	flags.StringArrayVarP(&in.files, "config-file", "f", nil, "ccp.yaml to read, - for standard input; may be repeated, later ones win (default: the first of ./ccp.yaml, ~/.ccp.yaml, ~/.ccp/ccp.yaml, /etc/ccp.yaml, /etc/ccp/ccp.yaml)")
+}
+
+func (in *input) addFlags(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	in.addFileFlag(flags)
+	flags.StringVar(&in.network, "network", "", "OpenStack's network, calico or openvswitch, instead of the file's")
+	flags.StringVar(&in.release, "openstack-release", "", "OpenStack release, newton … gazpacho, instead of the file's")
+	flags.StringVar(&in.placement, "placement", "", "label or hostname, instead of the file's")
+	flags.StringVar(&in.match, "node-match", string(topology.Whole), "whole: a pattern has to match a whole node name; prefix: its beginning, as the first ccp did")
+	flags.StringVar(&in.nodes, "nodes", "", "file with the cluster's nodes: one name a line, or Kubernetes Nodes in YAML or JSON; - for standard input")
+	flags.BoolVar(&in.cluster, "kube", false, "ask the cluster for its nodes")
+	flags.StringVar(&in.config, "kubeconfig", "", "kubeconfig to use with --kube")
+	flags.StringVar(&in.kube.CurrentContext, "kube-context", os.Getenv("HELM_KUBECONTEXT"), "context of the kubeconfig to use with --kube")
+	cmd.MarkFlagsMutuallyExclusive("nodes", "kube")
+}
+
+// load reads the ccp.yaml.
+func (in *input) load() (*ccpfile.Config, error) {
+	files := in.files
+	if len(files) == 0 {
+		file, err := ccpfile.DefaultFile()
+		if err != nil {
+			return nil, wrongf("%w; give one with --config-file", err)
+		}
+		files = []string{file}
+	}
+	cfg, err := ccpfile.Load(files, ccpfile.Options{Stdin: in.streams.In})
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+		return nil, errWrong{err}
+	}
+	return cfg, err
+}
+
+// build reads the ccp.yaml and works out the deployment. What is worth
+// telling goes to standard error.
+func (in *input) build(ctx context.Context) (*chart.Deployment, error) {
+	cfg, err := in.load()
+	if err != nil {
+		return nil, err
+	}
+	inventory, err := in.inventory(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if in.match != string(topology.Whole) && in.match != string(topology.Prefix) {
+		return nil, wrongf("--node-match: want whole or prefix, got %q", in.match)
+	}
+	deployment, err := chart.Build(cfg, charts.FS, chart.Options{Options: topology.Options{
+		Network:   in.network,
+		Release:   in.release,
+		Placement: in.placement,
+		NodeMatch: topology.Match(in.match),
+		Inventory: inventory,
+	}})
+	if err != nil {
+		return nil, err
+	}
+	for _, notice := range deployment.Notices {
+		fmt.Fprintln(in.streams.Err, "note:", notice.Error())
+	}
+	for _, dropped := range deployment.Topology.Dropped {
+		fmt.Fprintf(in.streams.Err, "dropped: %s: %s\n", dropped.Service, dropped.Reason)
+	}
+	return deployment, nil
+}
+
+// inventory returns the cluster's nodes, or nil when none were asked for.
+func (in *input) inventory(ctx context.Context) (*topology.Inventory, error) {
+	switch {
+	case in.cluster:
+		return in.askCluster(ctx)
+	case in.nodes == "-":
+		if len(in.files) > 0 && contains(in.files, "-") {
+			return nil, wrongf("--nodes and --config-file can't both be standard input")
+		}
+		return topology.ReadInventory(in.streams.In, "standard input")
+	case in.nodes != "":
+		file, err := os.Open(in.nodes)
+		if err != nil {
+			return nil, errWrong{err}
+		}
+		defer file.Close()
+		return topology.ReadInventory(io.Reader(file), in.nodes)
+	default:
+		return nil, nil
+	}
+}
+
+func contains(list []string, want string) bool {
+	for _, item := range list {
+		if item == want {
+			return true
+		}
+	}
+	return false
+}
+
+func (in *input) askCluster(ctx context.Context) (*topology.Inventory, error) {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = in.config
+	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &in.kube).ClientConfig()
+	if err != nil {
+		return nil, wrongf("--kube: %w", err)
+	}
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("--kube: %w", err)
+	}
+	inventory := &topology.Inventory{}
+	page := metav1.ListOptions{Limit: 500}
+	for {
+		list, err := client.CoreV1().Nodes().List(ctx, page)
+		if err != nil {
+			return nil, fmt.Errorf("--kube: listing the nodes: %w", err)
+		}
+		for _, node := range list.Items {
+			hostname := node.Labels["kubernetes.io/hostname"]
+			if hostname == "" {
+				hostname = node.Name
+			}
+			inventory.Nodes = append(inventory.Nodes, topology.Node{Name: node.Name, Hostname: hostname})
+		}
+		if page.Continue = list.Continue; page.Continue == "" {
+			return inventory, nil
+		}
+	}
+}

@@ -1,0 +1,107 @@
+// Package cli is the command ccp: flags in, one call, output out. Data goes to
+// standard output, everything else to standard error.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/helm-ccp/helm-ccp/pkg/ccpfile"
+	"github.com/helm-ccp/helm-ccp/pkg/chart"
+)
+
+// Exit codes of ccp.
+const (
+	exitDone   = 0
+	exitFailed = 1 // the work could not be done
+	exitWrong  = 2 // the input or the call is wrong
+)
+
+// Streams are where a command reads and writes.
+type Streams struct {
+	In       io.Reader
+	Out, Err io.Writer
+}
+
+// errWrong marks an error as one of the input or the call.
+type errWrong struct{ error }
+
+func (e errWrong) Unwrap() error { return e.error }
+
+func wrongf(format string, args ...any) error { return errWrong{fmt.Errorf(format, args...)} }
+
+// Run runs ccp with args and returns its exit code.
+func Run(args []string, streams Streams) int {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	cmd := newRoot(streams)
+	cmd.SetArgs(args)
+	cmd.SetIn(streams.In)
+	cmd.SetOut(streams.Out)
+	cmd.SetErr(streams.Err)
+	err := cmd.ExecuteContext(ctx)
+	var problems ccpfile.Problems
+	var wrong errWrong
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &problems):
+		fmt.Fprintln(streams.Err, problems.Error())
+		return exitWrong
+	case errors.As(err, &wrong):
+		fmt.Fprintln(streams.Err, "ccp:", err)
+		return exitWrong
+	default:
+		fmt.Fprintln(streams.Err, "ccp:", err)
+		return exitFailed
+	}
+}
+
+func newRoot(streams Streams) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "ccp",
+		Short: "OpenStack on Kubernetes from a ccp.yaml, on Calico or Open vSwitch",
+		Long: `ccp reads a ccp.yaml (which nodes play which roles, which services a role holds,
+how each service is configured) and turns it into Helm values, a chart and manifests.
+
+One word in the file, configs.neutron.plugin_agent, decides whether OpenStack's
+network is Calico or Open vSwitch.`,
+		Version:       chart.Version,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return wrongf("%w (see %s --help)", err, cmd.CommandPath())
+	})
+	root.AddCommand(
+		newValidate(streams), newTopology(streams), newValues(streams), newGenerate(streams),
+		newTemplate(streams), newSecret(streams), newConfig(streams), newVersion(streams),
+	)
+	for _, cmd := range root.Commands() {
+		markUsage(cmd)
+	}
+	return root
+}
+
+// markUsage makes a wrong number of arguments an error of the call.
+func markUsage(cmd *cobra.Command) {
+	if check := cmd.Args; check != nil {
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			if err := check(cmd, args); err != nil {
+				return wrongf("%w (see %s --help)", err, cmd.CommandPath())
+			}
+			return nil
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		markUsage(sub)
+	}
+}
