@@ -121,7 +121,7 @@ func leaves(m map[string]any, at []string) [][]string {
 // The global block is one, though each chart carries it to work alone.
 func TestGlobalIsTheSameEverywhere(t *testing.T) {
 	t.Parallel()
-	want, err := charts.FS.ReadFile("common/values.yaml")
+	want, err := charts.FS.ReadFile("common/global.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +131,29 @@ func TestGlobalIsTheSameEverywhere(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !strings.HasPrefix(string(got), string(want)) {
-			t.Errorf("%s/values.yaml does not begin with common/values.yaml", dir)
+			t.Errorf("%s/values.yaml does not begin with common/global.yaml", dir)
+		}
+	}
+}
+
+// So is its description: Helm checks a chart's values against the chart's own
+// schema, and tells what is missing before a template stumbles over it.
+func TestGlobalSchemaIsTheSameEverywhere(t *testing.T) {
+	t.Parallel()
+	global := func(dir string) any {
+		data, err := charts.FS.ReadFile(dir + "/values.schema.json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var schema struct{ Properties map[string]any }
+		if err := yaml.Unmarshal(data, &schema); err != nil {
+			t.Fatal(err)
+		}
+		return schema.Properties["global"]
+	}
+	for _, dir := range folders(t) {
+		if !reflect.DeepEqual(global(dir), global("common")) {
+			t.Errorf("%s/values.schema.json describes global otherwise than common/values.schema.json", dir)
 		}
 	}
 }

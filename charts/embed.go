@@ -5,6 +5,6 @@ import "embed"
 
 // FS has a folder for each chart, and the library chart common.
 //
-//go:embed */Chart.yaml */values.yaml */values.schema.json */services.yaml common/releases.yaml
+//go:embed */Chart.yaml */values.yaml */values.schema.json */services.yaml common/releases.yaml common/global.yaml
 //go:embed all:*/templates
 var FS embed.FS

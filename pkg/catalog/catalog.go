@@ -53,6 +53,10 @@ type Service struct {
 	Since, Until string
 	// Instances says that it can run several times under different names.
 	Instances bool
+	// AlsoKnownAs lists what the service is called in manifests of other
+	// charts: a workload's name, or APPLICATION/COMPONENT for its labels; *
+	// stands for any letters. pkg/postrender recognizes it by them.
+	AlsoKnownAs []string
 }
 
 // Chart is what one services.yaml says about its chart.
@@ -66,6 +70,9 @@ type Chart struct {
 	Accompanies []string
 	// Network lists the backends that have the chart; empty means all.
 	Network []string
+	// AlsoKnownAs lists names of objects that are the chart's without being
+	// one service's, in the form of Service.AlsoKnownAs.
+	AlsoKnownAs []string
 	// Services lists the names of the chart's services, sorted.
 	Services []string
 	// Passwords maps a key of the credentials Secret to the path in a
@@ -100,7 +107,7 @@ type Catalog struct {
 // error of type ccpfile.Problems that holds every mistake in all of them.
 func Load(charts fs.FS) (*Catalog, error) {
 	c := &Catalog{Services: map[string]*Service{}, Charts: map[string]*Chart{}}
-	d := &decoder{catalog: c, services: map[string]ccpfile.Position{}, claims: map[string]string{}, passwords: map[string]string{}}
+	d := &decoder{catalog: c, services: map[string]ccpfile.Position{}, claims: map[string]string{}, aliases: map[string]string{}, passwords: map[string]string{}}
 	if err := d.file(charts, ReleasesFile, d.releases); err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 
@@ -38,9 +39,10 @@ func (d *decoder) releases(n *yaml.Node, at string) {
 func (d *decoder) chart(c *Chart) field {
 	return func(n *yaml.Node, at string) {
 		d.fields(n, at, map[string]field{
-			"claims":      d.chartClaims(c),
-			"accompanies": d.names(&c.Accompanies, d.isService),
-			"network":     d.names(&c.Network, nil),
+			"claims":        d.chartClaims(c),
+			"accompanies":   d.names(&c.Accompanies, d.isService),
+			"network":       d.names(&c.Network, nil),
+			"also_known_as": d.aliasNames(&c.AlsoKnownAs, "the chart "+c.Name),
 			"services": func(n *yaml.Node, at string) {
 				d.entries(n, at, func(key, value *yaml.Node, at string) { d.service(c, key, value, at) })
 			},
@@ -71,6 +73,22 @@ func (d *decoder) chartClaims(c *Chart) field {
 	}
 }
 
+// aliasNames reads what owner is called elsewhere; a name has one owner.
+func (d *decoder) aliasNames(dst *[]string, owner string) field {
+	return func(n *yaml.Node, at string) {
+		d.names(dst, nil)(n, at)
+		for _, name := range *dst {
+			if _, err := path.Match(name, ""); err != nil || name == "" {
+				d.problem(n, at, "%q is no name and no pattern: APPLICATION/COMPONENT or one word, * for any letters", name)
+			}
+			if first := d.aliases[name]; first != "" {
+				d.problem(n, at, "%q is claimed by %s already", name, first)
+			}
+			d.aliases[name] = owner
+		}
+	}
+}
+
 // service reads one entry of `services`.
 func (d *decoder) service(c *Chart, key, value *yaml.Node, at string) {
 	s := &Service{Name: key.Value, Chart: c.Name}
@@ -93,6 +111,7 @@ func (d *decoder) service(c *Chart, key, value *yaml.Node, at string) {
 		"needs":         d.names(&s.Needs, d.isOther(s.Name, d.isNeed)),
 		"needs_on_node": d.names(&s.NeedsOnNode, d.isOther(s.Name, d.isOnEveryNode)),
 		"provides":      d.names(&s.Provides, d.isAbstract),
+		"also_known_as": d.aliasNames(&s.AlsoKnownAs, s.Name+" of the chart "+c.Name),
 		"instances": func(n *yaml.Node, at string) {
 			if n.Decode(&s.Instances) != nil {
 				d.problem(n, at, "must be true or false")

@@ -22,6 +22,7 @@ type decoder struct {
 
 	services  map[string]ccpfile.Position // where each service is defined
 	claims    map[string]string           // claimed key -> chart
+	aliases   map[string]string           // name elsewhere -> what goes by it
 	passwords map[string]string           // Secret key -> path in a ccp.yaml
 }
 

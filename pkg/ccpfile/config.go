@@ -106,7 +106,9 @@ type Options struct {
 // Load reads files in order, each with all its documents and includes, and
 // merges them; what comes later wins. It returns Problems, all that were
 // found, when the content is at fault, and another error when a file of the
-// list can't be read.
+// list can't be read. When every file is whole and only the shape of what is
+// in them is wrong, the Config is returned beside the Problems, so that a
+// caller can find the faults of the rest of it too.
 func Load(files []string, opts Options) (*Config, error) {
 	l, err := newLoader(opts)
 	if err != nil {
@@ -118,14 +120,18 @@ func Load(files []string, opts Options) (*Config, error) {
 			return nil, err
 		}
 	}
+	whole := len(l.problems) == 0
 	if !l.stopped {
 		l.checkShape()
 	}
-	if len(l.problems) > 0 {
+	if !whole {
 		return nil, l.report()
 	}
 	c := decode(l.merged)
 	c.Files = l.files
+	if len(l.problems) > 0 {
+		return c, l.report()
+	}
 	return c, nil
 }
 

@@ -83,7 +83,7 @@ func (b *builder) build() error {
 	b.placeConfigs()
 	b.setGlobal()
 	b.resolve()
-	overrides := b.placeOverrides()
+	b.checkOverrides()
 	b.problems = append(b.problems, b.placer.problems...)
 	if err := b.problems.Err(); err != nil {
 		return err
@@ -95,7 +95,7 @@ func (b *builder) build() error {
 			continue
 		}
 		chartValues := overlay(b.values[name], nil)
-		if services := b.services(name, overrides); len(services) > 0 {
+		if services := b.services(name); len(services) > 0 {
 			chartValues["services"] = services
 		}
 		if len(chartValues) > 0 {

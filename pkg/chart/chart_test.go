@@ -20,7 +20,7 @@ import (
 func house(t *testing.T) fstest.MapFS {
 	t.Helper()
 	fsys := fstest.MapFS{}
-	for _, name := range []string{"common/Chart.yaml", "common/values.yaml", "common/values.schema.json", "common/releases.yaml"} {
+	for _, name := range []string{"common/Chart.yaml", "common/global.yaml", "common/values.schema.json", "common/releases.yaml"} {
 		data, err := charts.FS.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
@@ -114,7 +114,7 @@ func TestFaultsOfConfigs(t *testing.T) {
 		text  string
 		wants []string // path: beginning of the message
 	}{
-		"unknown chart":           {"configs: {shelve: {}}", []string{"configs.shelve: no chart has this key (did you mean shelf?)"}},
+		"unknown chart":           {"configs: {shelve: {}}", []string{"configs.shelve: no chart has this key (did you mean \"shelf\"?)"}},
 		"not a mapping":           {"configs: {shelf: 7}", []string{"configs.shelf: "}},
 		"wrong type, twice":       {"configs: {shelf: {width: oak}, rack: {height: [1]}}", []string{"configs.shelf.width: ", "configs.rack.height: "}},
 		"an override's wrong key": {"---\nnodes: {node2: {configs: {shelf: {wdith: 1}}}}", []string{"nodes.node2.configs.shelf.wdith: "}},

@@ -113,13 +113,14 @@ func umbrellaSchema() []byte {
 		"properties": map[string]any{
 			"label_nodes": map[string]any{
 				"type":     "object",
-				"required": []string{"enabled", "match", "nodes"},
+				"required": []string{"enabled", "match", "nodes", "idle_roles"},
 				"properties": map[string]any{
-					"enabled": map[string]any{"type": "boolean", "description": "label the nodes in a hook before installs and upgrades"},
-					"match":   map[string]any{"enum": []string{"whole", "prefix"}, "description": "whether a pattern has to match a whole node name"},
+					"enabled":    map[string]any{"type": "boolean", "description": "label the nodes in a hook before installs and upgrades"},
+					"match":      map[string]any{"enum": []string{"whole", "prefix"}, "description": "whether a pattern has to match a whole node name"},
+					"idle_roles": map[string]any{"type": "object", "additionalProperties": map[string]any{"type": "array", "items": text}, "description": "network -> roles that hold nothing with it, so that no node is labelled for them"},
 					"nodes": map[string]any{"type": "array", "items": map[string]any{
 						"type":     "object",
-						"required": []string{"pattern", "roles"},
+						"required": []string{"pattern"},
 						"properties": map[string]any{
 							"pattern":   text,
 							"roles":     map[string]any{"type": "array", "items": text},

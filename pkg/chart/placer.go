@@ -17,7 +17,6 @@ import (
 // that where the chart's schema says.
 type placer struct {
 	sources map[string]*source
-	catalog *catalog.Catalog
 	owners  map[string]string // a key of configs -> its chart
 
 	problems ccpfile.Problems
@@ -25,7 +24,7 @@ type placer struct {
 }
 
 func newPlacer(sources map[string]*source, cat *catalog.Catalog) *placer {
-	p := &placer{sources: sources, catalog: cat, owners: map[string]string{}}
+	p := &placer{sources: sources, owners: map[string]string{}}
 	for name, c := range cat.Charts {
 		p.owners[name] = name
 		for _, claim := range c.Claims {
@@ -73,15 +72,8 @@ func (p *placer) unknown(node *ccpfile.Node, path, key string) {
 		known = append(known, name)
 	}
 	slices.Sort(known)
-	message := "no chart has this key" + didYouMean(key, known)
+	message := "no chart has this key" + catalog.Suggest(key, known)
 	p.problems = append(p.problems, ccpfile.Problem{Pos: node.KeyPos, Path: ccpfile.JoinPath(path, key), Message: message})
-}
-
-func didYouMean(name string, known []string) string {
-	if nearest := ccpfile.Nearest(name, known); nearest != "" {
-		return " (did you mean " + nearest + "?)"
-	}
-	return ""
 }
 
 // tree validates node, a part of one chart's values, and files it under out.

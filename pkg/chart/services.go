@@ -1,8 +1,6 @@
 package chart
 
 import (
-	"bytes"
-	"encoding/json"
 	"maps"
 	"slices"
 
@@ -10,30 +8,18 @@ import (
 	"github.com/helm-ccp/helm-ccp/pkg/topology"
 )
 
-// placeOverrides turns the overrides of the node groups into values, by set.
-func (b *builder) placeOverrides() map[string]values {
-	out := map[string]values{}
+// checkOverrides finds the faults of the node groups' configs, where they were
+// written.
+func (b *builder) checkOverrides() {
 	for _, group := range b.cfg.Nodes {
-		if group.Configs != nil {
-			b.placer.place(group.Configs, group.Path+".configs") // for its faults, where they were written
-		}
+		b.placer.place(group.Configs, group.Path+".configs")
 	}
-	problems, notices := b.placer.problems, b.placer.notices
-	for _, t := range b.topologies {
-		for _, set := range t.OverrideSets {
-			if _, done := out[set.Set]; !done {
-				out[set.Set] = b.placer.place(set.Overrides, "configs")
-			}
-		}
-	}
-	b.placer.problems, b.placer.notices = problems, notices // said above already
-	return out
 }
 
 // services returns the `services` of a chart's values: one entry for each that
 // has a place in the topology of some backend, and for each that has none one
 // that switches it off.
-func (b *builder) services(chart string, overrides map[string]values) map[string]any {
+func (b *builder) services(chart string) map[string]any {
 	out := map[string]any{}
 	for _, name := range b.catalog.Charts[chart].Services {
 		out[name] = map[string]any{"enabled": false}
@@ -44,14 +30,14 @@ func (b *builder) services(chart string, overrides map[string]values) map[string
 				continue
 			}
 			if entry, there := out[name].(map[string]any); !there || entry["enabled"] == false || backend == b.Topology.Network {
-				out[name] = b.service(name, service, b.topologies[backend], overrides)
+				out[name] = b.service(name, service, b.topologies[backend])
 			}
 		}
 	}
 	return out
 }
 
-func (b *builder) service(name string, s *topology.Service, t *topology.Topology, overrides map[string]values) map[string]any {
+func (b *builder) service(name string, s *topology.Service, t *topology.Topology) map[string]any {
 	entry := map[string]any{"enabled": true, "roles": s.Roles}
 	if s.Definition != name {
 		entry["definition"] = s.Definition
@@ -64,7 +50,7 @@ func (b *builder) service(name string, s *topology.Service, t *topology.Topology
 	}
 	nodes := s.Nodes
 	if s.Workload == catalog.DaemonSet {
-		variants := b.variants(s, t, overrides)
+		variants := b.variants(s, t)
 		for _, v := range variants {
 			own := v["nodes"].([]string)
 			nodes = slices.DeleteFunc(slices.Clone(nodes), func(node string) bool { return slices.Contains(own, node) })
@@ -87,31 +73,26 @@ func (b *builder) service(name string, s *topology.Service, t *topology.Topology
 
 // variants are the workloads that a DaemonSet's service has besides its usual
 // one: one for each distinct set of overrides that concerns its chart.
-func (b *builder) variants(s *topology.Service, t *topology.Topology, overrides map[string]values) []map[string]any {
-	var variants []map[string]any
-	byValues := map[string]map[string]any{}
-	for _, set := range t.OverrideSets {
-		own := map[string]any{}
-		maps.Copy(own, overrides[set.Set][s.Chart])
-		if global := overrides[set.Set][library]; len(global) > 0 {
-			own["global"] = global
+func (b *builder) variants(s *topology.Service, t *topology.Topology) []map[string]any {
+	var keys []string
+	for key, owner := range b.placer.owners {
+		if owner == s.Chart || owner == library {
+			keys = append(keys, key)
 		}
-		nodes := intersect(set.Nodes, s.Nodes)
-		if len(own) == 0 || len(set.Nodes) > 0 && len(nodes) == 0 {
-			continue
-		}
-		key := canonical(own)
-		if v := byValues[key]; v != nil {
-			v["sets"] = append(v["sets"].([]string), set.Set)
-			v["nodes"] = append(v["nodes"].([]string), nodes...)
-			slices.Sort(v["nodes"].([]string))
-			continue
-		}
-		v := map[string]any{"name": set.Set, "sets": []string{set.Set}, "nodes": nodes, "overrides": own}
-		byValues[key] = v
-		variants = append(variants, v)
 	}
-	return variants
+	quiet := &placer{sources: b.placer.sources, owners: b.placer.owners} // checkOverrides said it already
+	var out []map[string]any
+	for _, v := range t.Variants(s, keys) {
+		placed := quiet.place(v.Overrides, "configs")
+		overrides := overlay(placed[s.Chart], nil)
+		if global := placed[library]; len(global) > 0 {
+			overrides["global"] = global
+		}
+		if len(overrides) > 0 {
+			out = append(out, map[string]any{"name": v.Sets[0], "sets": v.Sets, "nodes": v.Nodes, "overrides": overrides})
+		}
+	}
+	return out
 }
 
 // hostnames are the values of the label kubernetes.io/hostname of nodes.
@@ -123,28 +104,33 @@ func hostnames(t *topology.Topology, nodes []string) []string {
 	return out
 }
 
-// intersect returns what is in both; b is sorted.
-func intersect(a, b []string) []string {
-	out := []string{}
-	for _, s := range a {
-		if _, found := slices.BinarySearch(b, s); found {
-			out = append(out, s)
-		}
-	}
-	return out
-}
-
-// canonical returns the same text for equal values.
-func canonical(v any) string {
-	var out bytes.Buffer
-	if err := json.NewEncoder(&out).Encode(v); err != nil {
-		panic(err) // values came from YAML: they marshal
-	}
-	return out.String()
-}
-
 // labelNodes are the values of the hook that labels the nodes: the patterns of
 // the ccp.yaml, as they were written.
 func (b *builder) labelNodes() map[string]any {
-	return map[string]any{"enabled": true, "match": string(b.Topology.NodeMatch), "nodes": b.Topology.Groups}
+	idle := map[string]any{}
+	for backend, t := range b.topologies {
+		if roles := b.idleRoles(t); len(roles) > 0 {
+			idle[backend] = roles
+		}
+	}
+	return map[string]any{"enabled": true, "match": string(b.Topology.NodeMatch), "nodes": b.Topology.Groups, "idle_roles": idle}
+}
+
+// idleRoles are the roles that hold no service in a topology; nodes need no
+// label for them.
+func (b *builder) idleRoles(t *topology.Topology) []string {
+	used := map[string]bool{}
+	for _, s := range t.Services {
+		for _, role := range s.Roles {
+			used[role] = true
+		}
+	}
+	var idle []string
+	for _, role := range b.cfg.Roles {
+		if !used[role.Name] {
+			idle = append(idle, role.Name)
+		}
+	}
+	slices.Sort(idle)
+	return idle
 }

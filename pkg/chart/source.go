@@ -21,7 +21,7 @@ const library = "common"
 type source struct {
 	name     string
 	files    []*loader.BufferedFile // names relative to the chart's folder
-	defaults map[string]any         // values.yaml
+	defaults map[string]any         // values.yaml; of the library global.yaml
 	schema   schema                 // values.schema.json
 }
 
@@ -72,12 +72,12 @@ func readSource(fsys fs.FS, name string) (*source, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := yaml.Unmarshal(s.file("values.yaml"), &s.defaults); err != nil {
-		return nil, fmt.Errorf("values.yaml: %w", err)
-	}
-	pointer := ""
+	values, pointer := "values.yaml", ""
 	if name == library {
-		pointer = "/properties/global"
+		values, pointer = "global.yaml", "/properties/global"
+	}
+	if err := yaml.Unmarshal(s.file(values), &s.defaults); err != nil {
+		return nil, fmt.Errorf("%s: %w", values, err)
 	}
 	s.schema, err = readSchema(s.file("values.schema.json"), pointer)
 	return s, err

@@ -29,7 +29,7 @@ func TestBadInput(t *testing.T) {
 	}{
 		"broken YAML":                         {text: "roles: [a\nnodes: {", wants: []string{`ccp\.yaml:\d+:\d+: .`}},
 		"tab":                                 {text: "roles:\n\tcontroller: []\n", wants: []string{`ccp\.yaml:2:1: .*tab`}},
-		"duplicate key":                       {text: "roles: {}\nroles: {}\n", wants: []string{`ccp\.yaml:2:1: roles: .`}},
+		"duplicate key":                       {text: "roles: {}\nroles: {}\n", wants: []string{`ccp\.yaml:2:1: .*"roles"`}},
 		"missing include":                     {text: "!include [nothere.yaml]\n", wants: []string{`ccp\.yaml:1:\d+: .*nothere\.yaml`}},
 		"include loop":                        {text: "!include [ccp.yaml]\n", wants: []string{`ccp\.yaml:1:\d+: .*ccp\.yaml`}},
 		"bad regular expression":              {text: small + "  'node[': {roles: [compute]}\n", wants: []string{`ccp\.yaml:8:3: nodes\."node\[": .`}},
@@ -56,7 +56,7 @@ func TestBadInput(t *testing.T) {
 			text:  "a0: &a0 [x,x,x,x,x,x,x,x,x]\n" + bomb(),
 			wants: []string{`ccp\.yaml:\d+:\d+: .`},
 		},
-		"huge file": {text: "# " + strings.Repeat(strings.Repeat("x", 1023)+"\n#", 50_000), wants: []string{`ccp\.yaml: .*MiB`}},
+		"huge file": {text: "# " + strings.Repeat(strings.Repeat("x", 1023)+"\n#", 50_000), wants: []string{`ccp\.yaml:1:1: .*MiB`}},
 		"all at once": {
 			text: "rolls: {}\nroles: {controller: [keyston]}\nnodes: {node1: {roles: [controler]}}\nconfigs: {keystone: {debug: 17}}\nopenstack: {release: zedd}\n",
 			wants: []string{

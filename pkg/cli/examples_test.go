@@ -30,7 +30,7 @@ func TestExamples(t *testing.T) {
 		for line := range strings.Lines(cmd.Example) {
 			call, _, _ := strings.Cut(strings.TrimSpace(line), " > ")
 			words := strings.Fields(call)
-			if len(words) == 0 || words[0] != "ccp" || strings.Contains(call, "|") {
+			if len(words) == 0 || words[0] != "ccp" || strings.ContainsAny(call, "|<") {
 				continue
 			}
 			var out, stderr bytes.Buffer

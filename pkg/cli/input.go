@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -49,7 +51,6 @@ func (in *input) addFlags(cmd *cobra.Command) {
 	flags.BoolVar(&in.cluster, "kube", false, "ask the cluster for its nodes")
 	flags.StringVar(&in.config, "kubeconfig", "", "kubeconfig to use with --kube")
 	flags.StringVar(&in.kube.CurrentContext, "kube-context", os.Getenv("HELM_KUBECONTEXT"), "context of the kubeconfig to use with --kube")
-	cmd.MarkFlagsMutuallyExclusive("nodes", "kube")
 }
 
 // load reads the ccp.yaml.
@@ -72,9 +73,9 @@ func (in *input) load() (*ccpfile.Config, error) {
 // build reads the ccp.yaml and works out the deployment. What is worth
 // telling goes to standard error.
 func (in *input) build(ctx context.Context) (*chart.Deployment, error) {
-	cfg, err := in.load()
-	if err != nil {
-		return nil, err
+	cfg, loadErr := in.load()
+	if cfg == nil {
+		return nil, loadErr
 	}
 	inventory, err := in.inventory(ctx)
 	if err != nil {
@@ -90,7 +91,7 @@ func (in *input) build(ctx context.Context) (*chart.Deployment, error) {
 		NodeMatch: topology.Match(in.match),
 		Inventory: inventory,
 	}})
-	if err != nil {
+	if err := together(loadErr, err); err != nil {
 		return nil, err
 	}
 	for _, notice := range deployment.Notices {
@@ -102,13 +103,35 @@ func (in *input) build(ctx context.Context) (*chart.Deployment, error) {
 	return deployment, nil
 }
 
+// together joins the faults of the file's shape with those of its meaning,
+// where the latter are not of a place that has one already.
+func together(shape, meaning error) error {
+	var first, second ccpfile.Problems
+	if !errors.As(shape, &first) || !errors.As(meaning, &second) {
+		return cmp.Or(shape, meaning)
+	}
+	said := map[ccpfile.Position]bool{}
+	for _, problem := range first {
+		said[problem.Pos] = true
+	}
+	all := slices.Clone(first)
+	for _, problem := range second {
+		if !said[problem.Pos] {
+			all = append(all, problem)
+		}
+	}
+	return all.Err()
+}
+
 // inventory returns the cluster's nodes, or nil when none were asked for.
 func (in *input) inventory(ctx context.Context) (*topology.Inventory, error) {
 	switch {
+	case in.cluster && in.nodes != "":
+		return nil, wrongf("--nodes and --kube both say which nodes there are; give one of them")
 	case in.cluster:
 		return in.askCluster(ctx)
 	case in.nodes == "-":
-		if len(in.files) > 0 && contains(in.files, "-") {
+		if slices.Contains(in.files, "-") {
 			return nil, wrongf("--nodes and --config-file can't both be standard input")
 		}
 		return topology.ReadInventory(in.streams.In, "standard input")
@@ -122,15 +145,6 @@ func (in *input) inventory(ctx context.Context) (*topology.Inventory, error) {
 	default:
 		return nil, nil
 	}
-}
-
-func contains(list []string, want string) bool {
-	for _, item := range list {
-		if item == want {
-			return true
-		}
-	}
-	return false
 }
 
 func (in *input) askCluster(ctx context.Context) (*topology.Inventory, error) {

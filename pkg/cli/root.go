@@ -83,11 +83,9 @@ network is Calico or Open vSwitch.`,
 	})
 	root.AddCommand(
 		newValidate(streams), newTopology(streams), newValues(streams), newGenerate(streams),
-		newTemplate(streams), newSecret(streams), newConfig(streams), newVersion(streams),
+		newTemplate(streams), newSecret(streams), newConfig(streams), newVersion(streams), newPostRender(streams),
 	)
-	for _, cmd := range root.Commands() {
-		markUsage(cmd)
-	}
+	markUsage(root)
 	return root
 }
 

@@ -69,7 +69,9 @@ itself and its subcharts.
 {{- $passwords := dict -}}
 {{- $repositories := dict -}}
 {{- range $chart := concat (list .) (values .Subcharts) -}}
-{{- $credentials := ($chart.Files.Get "services.yaml" | fromYaml).credentials | default dict -}}
+{{- $catalog := $chart.Files.Get "services.yaml" | fromYaml -}}
+{{- $unused := and $catalog.network (not (has $.Values.global.network.backend $catalog.network)) -}}
+{{- $credentials := ternary dict ($catalog.credentials | default dict) (default false $unused) -}}
 {{- $passwords = merge $passwords ($credentials.passwords | default dict) -}}
 {{- $repositories = merge $repositories ($credentials.key_repositories | default dict) -}}
 {{- end -}}
@@ -143,7 +145,15 @@ metadata:
   annotations: {{- $hook | nindent 4 }}
 data:
   nodes.yaml: |
-    {{- dict "nodes" .Values.label_nodes.nodes | toYaml | nindent 4 }}
+    nodes:
+      {{- $idle := get .Values.label_nodes.idle_roles .Values.global.network.backend | default list }}
+      {{- range .Values.label_nodes.nodes }}
+      {{- $roles := list }}
+      {{- range .roles }}{{ if not (has . $idle) }}{{ $roles = append $roles . }}{{ end }}{{ end }}
+      - pattern: {{ .pattern | quote }}
+        roles: {{ toJson $roles }}
+        overrides: {{ .overrides | default false }}
+      {{- end }}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole

@@ -1,34 +1,35 @@
 {{/*
-The name of the Job that makes a service's databases and their user.
-(list $ "keystone" .Values.db.username (list .Values.db.name))
+The name of the Job that common.databaseJob makes, from the same list.
 */}}
 {{- define "common.databaseJobName" -}}
 {{- $root := index . 0 -}}
-{{ include "common.jobName" (list $root (printf "%s-db-create" (index . 1)) (include "common.host" (list $root (index . 1) "database")) (index . 2) (index . 3 | join " ")) }}
+{{ include "common.jobName" (list $root (printf "%s-db-create" (index . 1)) (include "common.host" (list $root (index . 4) "database")) (index . 2) (index . 3 | join " ")) }}
 {{- end }}
 
 {{/*
-A Job that makes a service's databases and their user, again and again with the same result. The
-password is SERVICE-db-password of the credentials Secret.
-(list $ "keystone" .Values.db.username (list .Values.db.name) "keystone")
-The service, the database user, the databases, the chart's service account.
+A Job that makes a chart's databases and their user, again and again with the same result. The password is
+CHART-db-password of the credentials Secret.
+(list $ "glance" .Values.db.username (list .Values.db.name) "glance-api")
+The chart, which is also the service account's name, the database user, the databases, and the service
+whose database server and nodes it uses.
 */}}
 {{- define "common.databaseJob" -}}
 {{- $root := index . 0 -}}
-{{- $service := index . 1 -}}
+{{- $name := index . 1 -}}
+{{- $service := index . 4 -}}
 {{- $host := include "common.host" (list $root $service "database") -}}
 apiVersion: batch/v1
 kind: Job
 metadata:
   name: {{ include "common.databaseJobName" . }}
-  labels: {{- include "common.labels" (list $root (printf "%s-db-create" $service)) | nindent 4 }}
+  labels: {{- include "common.labels" (list $root (printf "%s-db-create" $name)) | nindent 4 }}
 spec:
   backoffLimit: 20
   template:
     metadata:
-      labels: {{- include "common.podLabels" (list $root (printf "%s-db-create" $service)) | nindent 8 }}
+      labels: {{- include "common.podLabels" (list $root (printf "%s-db-create" $name)) | nindent 8 }}
     spec:
-      serviceAccountName: {{ index . 4 }}
+      serviceAccountName: {{ $name }}
       restartPolicy: OnFailure
       securityContext: {{- include "common.podSecurityContext" $root | nindent 8 }}
       {{- with (include "common.jobAffinity" (list $root $service)) }}
@@ -55,7 +56,7 @@ spec:
               done
           env:
             {{- include "common.secretEnv" (list $root "MYSQL_PWD" "mariadb-root-password") | nindent 12 }}
-            {{- include "common.secretEnv" (list $root "DB_PASSWORD" (printf "%s-db-password" $service)) | nindent 12 }}
+            {{- include "common.secretEnv" (list $root "DB_PASSWORD" (printf "%s-db-password" $name)) | nindent 12 }}
           resources:
             requests: {cpu: 50m, memory: 64Mi}
 {{- end }}

@@ -63,7 +63,6 @@ the second. Pods on the host's network count as anybody: a policy knows them by 
 (list $ "mariadb" (list) (list 3306))
 */}}
 {{- define "common.networkPolicy" -}}
-{{- $root := index . 0 -}}
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
 metadata:
@@ -85,7 +84,6 @@ spec:
         - podSelector:
             matchLabels:
               app.kubernetes.io/part-of: openstack
-              app.kubernetes.io/instance: {{ $root.Release.Name }}
       ports:
         {{- range . }}
         - {port: {{ . }}, protocol: TCP}

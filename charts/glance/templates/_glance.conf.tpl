@@ -49,7 +49,7 @@ What comes by environment.
 {{- end }}
 
 {{- define "glance.databaseJob" -}}
-{{ include "common.databaseJobName" (list . "glance" .Values.db.username (list .Values.db.name)) }}
+{{ include "common.databaseJobName" (list . "glance" .Values.db.username (list .Values.db.name) "glance-api") }}
 {{- end }}
 
 {{- define "glance.dbSyncJob" -}}

@@ -1,5 +1,5 @@
 {{- define "heat.databaseJob" -}}
-{{ include "common.databaseJobName" (list . "heat" .Values.db.username (list .Values.db.name)) }}
+{{ include "common.databaseJobName" (list . "heat" .Values.db.username (list .Values.db.name) "heat-engine") }}
 {{- end }}
 
 {{- define "heat.dbSyncJob" -}}

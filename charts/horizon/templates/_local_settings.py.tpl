@@ -1,8 +1,6 @@
 {{- define "horizon.local_settings" -}}
 import os
 
-from django.utils.translation import gettext_lazy as _  # noqa: F401
-
 DEBUG = {{ ternary "True" "False" .Values.debug }}
 SECRET_KEY = os.environ["HORIZON_SECRET_KEY"]
 
@@ -40,7 +38,7 @@ OPENSTACK_API_VERSIONS = {"identity": 3}
 OPENSTACK_ENDPOINT_TYPE = "internalURL"
 AVAILABLE_REGIONS = [(OPENSTACK_KEYSTONE_URL, "{{ .Values.global.openstack.region }}")]
 
-HORIZON_IMAGES_UPLOAD_MODE = "{{ .Values.images_upload_mode }}"
+HORIZON_IMAGES_UPLOAD_MODE = "{{ .Values.images_upload_mode | default "off" }}"
 
 OPENSTACK_NEUTRON_NETWORK = {
     {{- if eq .Values.global.network.backend "calico" }}

@@ -67,7 +67,7 @@ buffer-size = 65535
 {{- end }}
 
 {{- define "keystone.databaseJob" -}}
-{{ include "common.databaseJobName" (list . "keystone" .Values.db.username (list .Values.db.name)) }}
+{{ include "common.databaseJobName" (list . "keystone" .Values.db.username (list .Values.db.name) "keystone") }}
 {{- end }}
 
 {{- define "keystone.dbSyncJob" -}}

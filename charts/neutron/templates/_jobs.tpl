@@ -1,5 +1,5 @@
 {{- define "neutron.databaseJob" -}}
-{{ include "common.databaseJobName" (list . "neutron" .Values.db.username (list .Values.db.name)) }}
+{{ include "common.databaseJobName" (list . "neutron" .Values.db.username (list .Values.db.name) "neutron-server") }}
 {{- end }}
 
 {{- define "neutron.dbSyncJob" -}}

@@ -73,7 +73,7 @@ command:
 {{- end }}
 
 {{- define "nova.databaseJob" -}}
-{{ include "common.databaseJobName" (list . "nova" .Values.db.username (include "nova.databases" . | fromJsonArray)) }}
+{{ include "common.databaseJobName" (list . "nova" .Values.db.username (include "nova.databases" . | fromJsonArray) "nova-api") }}
 {{- end }}
 
 {{- define "nova.dbSyncJob" -}}

@@ -51,7 +51,7 @@ buffer-size = 65535
 {{- end }}
 
 {{- define "placement.databaseJob" -}}
-{{ include "common.databaseJobName" (list . "placement" .Values.db.username (list .Values.db.name)) }}
+{{ include "common.databaseJobName" (list . "placement" .Values.db.username (list .Values.db.name) "placement-api") }}
 {{- end }}
 
 {{- define "placement.dbSyncJob" -}}

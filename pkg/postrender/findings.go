@@ -1,0 +1,62 @@
+package postrender
+
+import (
+	"fmt"
+	"maps"
+
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"github.com/helm-ccp/helm-ccp/pkg/ccpfile"
+)
+
+// findings are what the filters learned about a stream, for those who have to
+// see all of it.
+type findings struct {
+	numbers  map[*yaml.Node]int // the documents of the objects
+	notes    []string
+	problems ccpfile.Problems
+	objects  map[key]bool        // that are there after the removal
+	services map[string][]source // workloads by service
+	files    map[string]bool     // ini files of ours that were seen
+	charts   map[string]bool     // of the catalog
+}
+
+// source is where a workload comes from.
+type source struct {
+	number       int
+	title, chart string
+}
+
+func newFindings(numbers map[*yaml.Node]int) *findings {
+	return &findings{
+		numbers: numbers, objects: map[key]bool{}, services: map[string][]source{},
+		files: map[string]bool{}, charts: map[string]bool{},
+	}
+}
+
+func (f *findings) merge(other *findings) {
+	f.notes = append(f.notes, other.notes...)
+	f.problems = append(f.problems, other.problems...)
+	maps.Copy(f.objects, other.objects)
+	maps.Copy(f.files, other.files)
+	maps.Copy(f.charts, other.charts)
+	for service, sources := range other.services {
+		f.services[service] = append(f.services[service], sources...)
+	}
+}
+
+// name names an object for people: "document 3 (Deployment nova-api)".
+func (f *findings) name(object *yaml.Node) string {
+	if number := f.numbers[object]; number > 0 {
+		return fmt.Sprintf("document %d (%s)", number, title(object))
+	}
+	return title(object)
+}
+
+func (f *findings) note(object *yaml.Node, format string, args ...any) {
+	f.notes = append(f.notes, f.name(object)+": "+fmt.Sprintf(format, args...))
+}
+
+func (f *findings) problem(object *yaml.Node, format string, args ...any) {
+	f.problems = append(f.problems, ccpfile.Problem{Path: f.name(object), Message: fmt.Sprintf(format, args...)})
+}

@@ -1,0 +1,106 @@
+package postrender
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"sigs.k8s.io/kustomize/api/konfig"
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+	"sigs.k8s.io/kustomize/kyaml/kio"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+)
+
+// manifestsFile is the name under which a kustomization sees the manifests.
+const manifestsFile = "ccp-post-render.yaml"
+
+// objectID marks the objects on their way through kustomize.
+const objectID = "config.ccp.openstack.org/post-render-object"
+
+// kustomize runs the user's kustomization over the manifests, in memory: they
+// are one more of its resources.
+func (r *Renderer) kustomize(stream []byte, name string) (*Result, error) {
+	whole := func(*findings) []kio.Filter { return []kio.Filter{kio.FilterFunc(r.kustomization)} }
+	out := process(split(stream), name, whole)
+	if out.err != nil {
+		return nil, out.err
+	}
+	return &Result{chunks: out.chunks, Notes: out.findings.notes}, out.problems.Err()
+}
+
+// kustomization is a filter that is the user's kustomization.
+func (r *Renderer) kustomization(nodes []*yaml.RNode) ([]*yaml.RNode, error) {
+	marked := make([]*yaml.RNode, len(nodes))
+	for i, node := range nodes {
+		marked[i] = node.Copy()
+		if err := marked[i].PipeE(yaml.SetAnnotation(objectID, strconv.Itoa(i))); err != nil {
+			return nil, err
+		}
+	}
+	manifests, err := kio.StringAll(marked)
+	if err != nil {
+		return nil, err
+	}
+	files, err := overlay(r.opts.Kustomization, []byte(manifests))
+	if err != nil {
+		return nil, err
+	}
+	resources, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(files, r.opts.Kustomization)
+	if err != nil {
+		return nil, fmt.Errorf("kustomization %s: %w", r.opts.Kustomization, err)
+	}
+	out := make([]*yaml.RNode, len(nodes))
+	var fresh []*yaml.RNode
+	for _, resource := range resources.Resources() {
+		node := &resource.RNode
+		i, err := strconv.Atoi(node.GetAnnotations()[objectID])
+		if err != nil || i < 0 || i >= len(nodes) || out[i] != nil {
+			fresh = append(fresh, node)
+			continue
+		}
+		if err := node.PipeE(yaml.ClearAnnotation(objectID)); err != nil {
+			return nil, err
+		}
+		if lookup(nodes[i].YNode(), "metadata", "annotations") == nil {
+			if err := yaml.ClearEmptyAnnotations(node); err != nil {
+				return nil, err
+			}
+		}
+		*nodes[i].YNode() = *node.YNode()
+		out[i] = nodes[i]
+	}
+	return append(slices.DeleteFunc(out, func(n *yaml.RNode) bool { return n == nil }), fresh...), nil
+}
+
+// overlay is the disk with the manifests beside the kustomization, and in its
+// list of resources.
+func overlay(dir string, manifests []byte) (filesys.FileSystem, error) {
+	disk := filesys.MakeFsOnDisk()
+	for _, name := range konfig.RecognizedKustomizationFileNames() {
+		file := filepath.Join(dir, name)
+		if !disk.Exists(file) {
+			continue
+		}
+		data, err := disk.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		kustomization, err := yaml.Parse(string(data))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		list, err := kustomization.Pipe(yaml.LookupCreate(yaml.SequenceNode, "resources"))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		list.YNode().Content = append(list.YNode().Content, scalar(manifestsFile))
+		text, err := kustomization.String()
+		if err != nil {
+			return nil, err
+		}
+		return newOverlay(disk, dir, map[string][]byte{name: []byte(text), manifestsFile: manifests})
+	}
+	return nil, fmt.Errorf("%s: no kustomization.yaml in it", dir)
+}

@@ -1,0 +1,239 @@
+package postrender
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/kustomize/api/filters/patchstrategicmerge"
+	"sigs.k8s.io/kustomize/kyaml/kio"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"github.com/helm-ccp/helm-ccp/pkg/catalog"
+	"github.com/helm-ccp/helm-ccp/pkg/topology"
+)
+
+// What stands on nodes: the labels of roles and of overrides, which are ours,
+// a node's name, and facts about a machine, which don't choose a role.
+const (
+	roleLabel     = "role.ccp.openstack.org/"
+	overrideLabel = "config.ccp.openstack.org/"
+	hostnameLabel = "kubernetes.io/hostname"
+)
+
+var machineFacts = map[string]bool{
+	"kubernetes.io/arch": true, "kubernetes.io/os": true,
+	"beta.kubernetes.io/arch": true, "beta.kubernetes.io/os": true,
+}
+
+// placement ties the pods of each service to the nodes of its roles. What a
+// chart says itself about nodes goes, but for facts about the machine.
+func (r *Renderer) placement(f *findings) kio.Filter {
+	return kio.FilterFunc(each(func(object *yaml.Node) (bool, error) {
+		spec := podSpec(object)
+		if spec == nil || r.extension.ignored(identify(object)) {
+			return true, nil
+		}
+		found := r.recognizer.recognize(object)
+		roles, nodes := r.places(object, found)
+		if len(roles) == 0 {
+			return true, nil
+		}
+		return true, r.place(object, spec, roles, nodes, f)
+	}))
+}
+
+// places returns the roles and nodes that an object's pods go to: those of its
+// service, and those of its chart's services for what runs once in a while.
+func (r *Renderer) places(object *yaml.Node, found []match) (roles, nodes []string) {
+	if len(found) != 1 {
+		return nil, nil
+	}
+	if s := r.deployment.Topology.Services[found[0].service]; s != nil {
+		return s.Roles, s.Nodes
+	}
+	if found[0].service != "" || !helperKinds[text(object, "kind")] {
+		return nil, nil
+	}
+	anywhere, everywhere := map[string]bool{}, map[string]bool{}
+	hosts := map[string]bool{}
+	for _, s := range r.deployment.Topology.Services {
+		if s.Chart != found[0].chart {
+			continue
+		}
+		for _, role := range s.Roles {
+			everywhere[role] = true
+			if s.Workload != catalog.DaemonSet {
+				anywhere[role] = true
+			}
+		}
+		if s.Workload != catalog.DaemonSet {
+			for _, node := range s.Nodes {
+				hosts[node] = true
+			}
+		}
+	}
+	if len(anywhere) == 0 {
+		anywhere = everywhere
+	}
+	return slices.Sorted(maps.Keys(anywhere)), slices.Sorted(maps.Keys(hosts))
+}
+
+// place writes the terms of the roles into a pod's affinity.
+func (r *Renderer) place(object, spec *yaml.Node, roles, nodes []string, f *findings) error {
+	required := lookup(spec, "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms")
+	within := func(values []string) bool { return false }
+	var wanted []*yaml.Node
+	if r.deployment.Topology.Placement == topology.PlacementHostname {
+		if len(nodes) == 0 {
+			return nil
+		}
+		hosts := make([]string, len(nodes))
+		for i, node := range nodes {
+			hosts[i] = r.deployment.Topology.Hostname(node)
+		}
+		within = func(values []string) bool {
+			return len(values) > 0 && !slices.ContainsFunc(values, func(v string) bool { return !slices.Contains(hosts, v) })
+		}
+		wanted = []*yaml.Node{expression(hostnameLabel, hosts...)}
+	} else {
+		for _, role := range roles {
+			wanted = append(wanted, expression(roleLabel+role, "true"))
+		}
+	}
+	patch := &yaml.Node{Kind: yaml.MappingNode}
+	if terms := combine(wanted, required, within); terms != nil {
+		put(patch, "affinity", mapping("nodeAffinity", mapping("requiredDuringSchedulingIgnoredDuringExecution", mapping("nodeSelectorTerms", terms))))
+	}
+	if selector := r.selectors(object, spec, f); selector != nil {
+		put(patch, "nodeSelector", selector)
+	}
+	if len(patch.Content) == 0 {
+		return nil
+	}
+	_, err := patchstrategicmerge.Filter{Patch: yaml.NewRNode(patch)}.Filter([]*yaml.RNode{yaml.NewRNode(spec)})
+	return err
+}
+
+// combine returns the terms wanted, each narrowed by what the chart says about
+// the machine; nil when the terms are that already.
+func combine(wanted []*yaml.Node, required *yaml.Node, within func([]string) bool) *yaml.Node {
+	narrowed := machineTerms(required, within)
+	terms := &yaml.Node{Kind: yaml.SequenceNode, Tag: yaml.NodeTagSeq}
+	for _, w := range wanted {
+		for _, more := range narrowed {
+			expressions := append([]*yaml.Node{w}, more...)
+			if hasKey(more, hostnameLabel) {
+				expressions = more
+			}
+			list := &yaml.Node{Kind: yaml.SequenceNode, Tag: yaml.NodeTagSeq, Content: expressions}
+			terms.Content = append(terms.Content, mapping("matchExpressions", list))
+		}
+	}
+	if required != nil && same(required, terms) {
+		return nil
+	}
+	return terms
+}
+
+// machineTerms are the distinct terms that are left of a chart's own when all
+// but the facts about a machine are taken away; one that is empty stands for
+// any machine.
+func machineTerms(required *yaml.Node, within func([]string) bool) [][]*yaml.Node {
+	var left [][]*yaml.Node
+	if required != nil && required.Kind == yaml.SequenceNode {
+		for _, term := range required.Content {
+			var facts []*yaml.Node
+			if expressions := find(term, "matchExpressions"); expressions != nil {
+				for _, e := range expressions.Content {
+					name := text(e, "key")
+					if machineFacts[name] || strings.HasPrefix(name, overrideLabel) || name == hostnameLabel && text(e, "operator") == "In" && within(strs(find(e, "values"))) {
+						facts = append(facts, e)
+					}
+				}
+			}
+			if len(facts) == 0 {
+				return [][]*yaml.Node{nil}
+			}
+			if !slices.ContainsFunc(left, func(other []*yaml.Node) bool { return slices.EqualFunc(other, facts, same) }) {
+				left = append(left, facts)
+			}
+		}
+	}
+	if len(left) == 0 {
+		return [][]*yaml.Node{nil}
+	}
+	return left
+}
+
+// selectors returns the patch that takes a chart's own choice of nodes out of
+// nodeSelector, nil when there is none.
+func (r *Renderer) selectors(object, spec *yaml.Node, f *findings) *yaml.Node {
+	selector := find(spec, "nodeSelector")
+	if selector == nil || selector.Kind != yaml.MappingNode || len(selector.Content) == 0 {
+		return nil
+	}
+	patch := &yaml.Node{Kind: yaml.MappingNode, Tag: yaml.NodeTagMap}
+	var gone []string
+	for i := 0; i+1 < len(selector.Content); i += 2 {
+		if name := selector.Content[i].Value; !machineFacts[name] {
+			gone = append(gone, name+"="+selector.Content[i+1].Value)
+			put(patch, name, null())
+		}
+	}
+	if len(gone) == 0 {
+		return nil
+	}
+	f.note(object, "node selector %s removed: its roles decide", strings.Join(gone, ", "))
+	if 2*len(gone) == len(selector.Content) {
+		return null()
+	}
+	return patch
+}
+
+func expression(name string, values ...string) *yaml.Node {
+	list := &yaml.Node{Kind: yaml.SequenceNode, Tag: yaml.NodeTagSeq, Style: yaml.FlowStyle}
+	for _, value := range values {
+		item := scalar(value)
+		if value == "true" {
+			item.Style = yaml.DoubleQuotedStyle
+		}
+		list.Content = append(list.Content, item)
+	}
+	e := mapping("key", scalar(name), "operator", scalar("In"), "values", list)
+	e.Style = yaml.FlowStyle
+	return e
+}
+
+func hasKey(expressions []*yaml.Node, name string) bool {
+	return slices.ContainsFunc(expressions, func(e *yaml.Node) bool { return text(e, "key") == name })
+}
+
+// mapping makes a mapping of names and values in turn.
+func mapping(pairs ...any) *yaml.Node {
+	m := &yaml.Node{Kind: yaml.MappingNode, Tag: yaml.NodeTagMap}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		put(m, pairs[i].(string), pairs[i+1].(*yaml.Node))
+	}
+	return m
+}
+
+func put(m *yaml.Node, name string, value *yaml.Node) {
+	m.Content = append(m.Content, scalar(name), value)
+}
+
+func null() *yaml.Node {
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: yaml.NodeTagNull, Value: "null"}
+}
+
+// strs returns the strings of a list.
+func strs(list *yaml.Node) []string {
+	if list == nil {
+		return nil
+	}
+	out := make([]string, len(list.Content))
+	for i, item := range list.Content {
+		out[i] = item.Value
+	}
+	return out
+}

@@ -1,0 +1,284 @@
+// Package postrender rewrites manifests that any chart made so that they
+// follow a ccp.yaml: each workload goes to the nodes of its roles, the other
+// network's objects and settings go and the chosen one's come, images,
+// replicas, labels and namespace are the file's, and a kustomization of the
+// user's own has the last word.
+//
+// The work is a pipeline of kustomize's filters and of small ones of the same
+// form, functions from nodes to nodes (Renderer.filters is the list). What
+// none of them changes is passed on as its own bytes; in a document that is
+// changed, only the lines of what changed are written anew.
+package postrender
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"runtime"
+	"slices"
+	"sync"
+
+	"sigs.k8s.io/kustomize/kyaml/kio"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"github.com/helm-ccp/helm-ccp/pkg/catalog"
+	"github.com/helm-ccp/helm-ccp/pkg/ccpfile"
+	"github.com/helm-ccp/helm-ccp/pkg/chart"
+)
+
+// Options say what is to be done beyond what the ccp.yaml says.
+type Options struct {
+	// Kustomization is a folder with a kustomization that runs over the
+	// manifests last; empty for none.
+	Kustomization string
+	// Strict makes an error of a workload that has no place.
+	Strict bool
+	// Namespace is where the objects that are added live.
+	Namespace string
+}
+
+// Renderer rewrites manifests for one ccp.yaml.
+type Renderer struct {
+	deployment *chart.Deployment
+	catalog    *catalog.Catalog
+	config     *ccpfile.Config
+	own        *own
+	recognizer *recognizer
+	extension  extension
+	opts       Options
+}
+
+// New returns a Renderer for the deployment that chart.Build made of cfg from
+// the charts in fsys. The error is ccpfile.Problems when x-post-render of the
+// ccp.yaml is at fault.
+func New(cfg *ccpfile.Config, deployment *chart.Deployment, fsys fs.FS, opts Options) (*Renderer, error) {
+	cat, err := catalog.Load(fsys)
+	if err != nil {
+		return nil, err
+	}
+	ext, err := readExtension(cfg, cat, deployment.Topology)
+	if err != nil {
+		return nil, err
+	}
+	return &Renderer{
+		deployment: deployment, catalog: cat, config: cfg, extension: ext, opts: opts,
+		own:        newOwn(deployment, cat, opts.Namespace),
+		recognizer: newRecognizer(cat, deployment.Topology, ext),
+	}, nil
+}
+
+// Result is a stream of manifests, and what is worth telling about it.
+type Result struct {
+	// Notes say what was removed, added or left alone, in the stream's order.
+	Notes  []string
+	chunks [][]byte
+}
+
+// WriteTo writes the manifests.
+func (r *Result) WriteTo(w io.Writer) (int64, error) {
+	var written int64
+	for _, chunk := range r.chunks {
+		n, err := w.Write(chunk)
+		written += int64(n)
+		if err != nil {
+			return written, err
+		}
+	}
+	return written, nil
+}
+
+// Bytes returns the manifests.
+func (r *Result) Bytes() []byte { return slices.Concat(r.chunks...) }
+
+// Render rewrites the manifests of stream; name is what errors call it. The
+// error is ccpfile.Problems, with all that is wrong, when the stream is at
+// fault. The Result shares memory with stream.
+func (r *Renderer) Render(stream []byte, name string) (*Result, error) {
+	result, findings, err := r.run(stream, name, r.filters)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.check(findings); err != nil {
+		return nil, err
+	}
+	if err := r.add(result, findings); err != nil {
+		return nil, err
+	}
+	if r.opts.Kustomization == "" {
+		return result, nil
+	}
+	kustomized, err := r.kustomize(result.Bytes(), name)
+	if err != nil {
+		return nil, err
+	}
+	kustomized.Notes = append(result.Notes, kustomized.Notes...)
+	return kustomized, nil
+}
+
+// filters is the pipeline. An empty topology changes nothing at all.
+func (r *Renderer) filters(f *findings) []kio.Filter {
+	if len(r.deployment.Topology.Services) == 0 {
+		return nil
+	}
+	return []kio.Filter{
+		r.removal(f),
+		r.inventory(f),
+		r.waits(),
+		r.settings(f),
+		r.placement(f),
+		r.images(),
+		r.replicas(),
+		r.labels(),
+		r.namespace(),
+	}
+}
+
+// batchSize is about how many bytes of a stream are worked on at a time: few,
+// for a tree takes some twenty times the memory of its text.
+const batchSize = 128 << 10
+
+// run sends a stream through the filters, a batch of documents at a time, as
+// many batches at once as there are processors. The output is in the order of
+// the stream, whichever batch is done first.
+func (r *Renderer) run(stream []byte, name string, filters func(*findings) []kio.Filter) (*Result, *findings, error) {
+	batches := batch(split(stream))
+	outputs := make([]output, len(batches))
+	var wg sync.WaitGroup
+	next := make(chan int)
+	for range min(runtime.GOMAXPROCS(0), len(batches)) {
+		wg.Go(func() {
+			for i := range next {
+				outputs[i] = process(batches[i], name, filters)
+			}
+		})
+	}
+	for i := range batches {
+		next <- i
+	}
+	close(next)
+	wg.Wait()
+	result, all := &Result{}, newFindings(nil)
+	var problems ccpfile.Problems
+	var failed error
+	for _, o := range outputs {
+		result.chunks = append(result.chunks, o.chunks...)
+		all.merge(o.findings)
+		problems = append(problems, o.problems...)
+		failed = errors.Join(failed, o.err)
+	}
+	if failed != nil {
+		return nil, nil, failed
+	}
+	if err := problems.Err(); err != nil {
+		return nil, nil, err
+	}
+	result.Notes = all.notes
+	return result, all, nil
+}
+
+func batch(documents []document) [][]document {
+	var batches [][]document
+	size := 0
+	for i, start := 0, 0; i < len(documents); i++ {
+		size += len(documents[i].raw)
+		if size >= batchSize || i == len(documents)-1 {
+			batches = append(batches, documents[start:i+1])
+			start, size = i+1, 0
+		}
+	}
+	return batches
+}
+
+// output is what became of a batch.
+type output struct {
+	chunks   [][]byte
+	findings *findings
+	problems ccpfile.Problems // of the stream
+	err      error
+}
+
+// entry is a document in the making.
+type entry struct {
+	document
+	origin *yaml.Node // as it was written; nil for a document without content
+	tree   *yaml.Node // what the filters change
+	listed bool       // it holds objects
+}
+
+func process(documents []document, stream string, filters func(*findings) []kio.Filter) (out output) {
+	entries := make([]entry, len(documents))
+	numbers := map[*yaml.Node]int{}
+	var nodes []*yaml.RNode
+	for i := range documents {
+		e := &entries[i]
+		e.document = documents[i]
+		if err := e.read(); err != nil {
+			out.problems = append(out.problems, e.problem(stream, err))
+			continue
+		}
+		if e.tree == nil {
+			continue
+		}
+		for _, object := range objects(e.tree) {
+			e.listed = true
+			numbers[object] = e.number
+			nodes = append(nodes, yaml.NewRNode(object))
+		}
+	}
+	out.findings = newFindings(numbers)
+	if len(out.problems) > 0 {
+		return out
+	}
+	for _, filter := range filters(out.findings) {
+		var err error
+		if nodes, err = filter.Filter(nodes); err != nil {
+			out.err = fmt.Errorf("%s: %w", stream, err)
+			return out
+		}
+	}
+	out.err = out.write(entries, nodes, stream)
+	return out
+}
+
+func (e *entry) read() (err error) {
+	if e.origin, err = e.parse(); err != nil || e.origin == nil {
+		return err
+	}
+	e.tree, err = expand(e.origin)
+	return err
+}
+
+// write puts the documents together again: those that no filter changed as
+// they were, and new objects at the end.
+func (o *output) write(entries []entry, nodes []*yaml.RNode, stream string) error {
+	kept := make(map[*yaml.Node]bool, len(nodes))
+	for _, node := range nodes {
+		kept[node.YNode()] = true
+	}
+	for i := range entries {
+		e := &entries[i]
+		if e.listed && !prune(e.tree, kept) {
+			continue
+		}
+		chunk := e.raw
+		if e.tree != nil && !same(e.origin, e.tree) {
+			var err error
+			if chunk, err = rewrite(e.raw, e.origin, e.tree); err != nil {
+				return fmt.Errorf("%s:%d: document %d: %w", stream, e.line, e.number, err)
+			}
+		}
+		o.chunks = append(o.chunks, chunk)
+	}
+	for _, node := range nodes {
+		if _, old := o.findings.numbers[node.YNode()]; old {
+			continue
+		}
+		text, err := yaml.String(node.YNode())
+		if err != nil {
+			return fmt.Errorf("%s: %w", title(node.YNode()), err)
+		}
+		o.chunks = append(o.chunks, []byte("---\n"+text))
+	}
+	return nil
+}
