@@ -2,7 +2,8 @@ package ccpfile
 
 import "strconv"
 
-// decode reads the fields of a Config from root, which fits the schema.
+// decode reads the fields of a Config from root. What does not fit the schema
+// is passed over.
 func decode(root *Node) *Config {
 	c := &Config{
 		Root:          root,
@@ -93,9 +94,15 @@ func decodeServices(n *Node) []Instance {
 func decodeReplicas(n *Node) []Replica {
 	var replicas []Replica
 	n.entries("replicas", func(service, path string, value *Node) {
-		count, ok := value.Scalar.(int64)
-		if !ok { // 3.0 is a whole number too
-			count = int64(value.Scalar.(float64))
+		var count int64
+		switch n := value.Scalar.(type) {
+		case int64:
+			count = n
+		case float64: // 3.0 is a whole number too
+			count = int64(n)
+		}
+		if count < 1 {
+			return // a fault of the shape
 		}
 		replicas = append(replicas, Replica{Service: Ref{Name: service, Pos: value.KeyPos, Path: path}, Count: int(count), Pos: value.Pos, Path: path})
 	})
@@ -103,6 +110,9 @@ func decodeReplicas(n *Node) []Replica {
 }
 
 func ref(n *Node, path string) Ref {
+	if n == nil {
+		return Ref{Path: path}
+	}
 	return Ref{Name: n.text(), Pos: n.Pos, Path: path}
 }
 
@@ -115,7 +125,7 @@ func refs(n *Node, path string) []Ref {
 	seen := map[string]bool{}
 	for i, item := range n.Items {
 		r := ref(item, indexPath(path, i))
-		if !seen[r.Name] {
+		if !seen[r.Name] && r.Name != "" {
 			names = append(names, r)
 		}
 		seen[r.Name] = true
