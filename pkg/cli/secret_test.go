@@ -64,3 +64,15 @@ func TestPasswordsGoToSecretsOnly(t *testing.T) {
 		t.Errorf("passwords are missing:\n%s", r.stdout)
 	}
 }
+
+// A file of the field, with every key that the first implementation had, is
+// read; what is not used is named.
+func TestFileOfTheField(t *testing.T) {
+	t.Parallel()
+	r := ok(t, "validate", "-f", "testdata/field.yaml")
+	for _, unused := range []string{"configs.keystone.ldap", "configs.neutron.dpdk", "configs.nova.tls", "secret_configs.security", "configs.percona.force_bootstrap"} {
+		if strings.Count(r.stderr, " "+unused+": not used: ") != 1 {
+			t.Errorf("standard error does not name %s once:\n%s", unused, r.stderr)
+		}
+	}
+}
