@@ -25,6 +25,7 @@ import (
 // input are the flags of every command that reads a ccp.yaml.
 type input struct {
 	streams   Streams
+	root      string // folder that no file may lie outside of; empty: none
 	files     []string
 	network   string
 	release   string
@@ -53,6 +54,15 @@ func (in *input) addFlags(cmd *cobra.Command) {
 	flags.StringVar(&in.kube.CurrentContext, "kube-context", os.Getenv("HELM_KUBECONTEXT"), "context of the kubeconfig to use with --kube")
 }
 
+// helmNamespace is the namespace that --namespace gives to `helm ccp`: Helm
+// takes that flag for itself, and tells plugins "default" when nobody gave one.
+func helmNamespace() string {
+	if namespace := os.Getenv("HELM_NAMESPACE"); namespace != "default" {
+		return namespace
+	}
+	return ""
+}
+
 // load reads the ccp.yaml.
 func (in *input) load() (*ccpfile.Config, error) {
 	files := in.files
@@ -63,8 +73,9 @@ func (in *input) load() (*ccpfile.Config, error) {
 		}
 		files = []string{file}
 	}
-	cfg, err := ccpfile.Load(files, ccpfile.Options{Stdin: in.streams.In})
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+	cfg, err := ccpfile.Load(files, ccpfile.Options{Stdin: in.streams.In, Root: in.root})
+	var unreadable *fs.PathError
+	if errors.As(err, &unreadable) {
 		return nil, errWrong{err}
 	}
 	return cfg, err
@@ -136,7 +147,7 @@ func (in *input) inventory(ctx context.Context) (*topology.Inventory, error) {
 		}
 		return topology.ReadInventory(in.streams.In, "standard input")
 	case in.nodes != "":
-		file, err := os.Open(in.nodes)
+		file, err := in.open(in.nodes)
 		if err != nil {
 			return nil, errWrong{err}
 		}
@@ -145,6 +156,18 @@ func (in *input) inventory(ctx context.Context) (*topology.Inventory, error) {
 	default:
 		return nil, nil
 	}
+}
+
+// open opens a file, in the root folder when there is one.
+func (in *input) open(name string) (*os.File, error) {
+	if in.root == "" {
+		return os.Open(name)
+	}
+	relative, err := insideRoot(in.root, name)
+	if err != nil {
+		return nil, err
+	}
+	return os.OpenInRoot(in.root, relative)
 }
 
 func (in *input) askCluster(ctx context.Context) (*topology.Inventory, error) {

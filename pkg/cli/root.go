@@ -84,6 +84,7 @@ network is Calico or Open vSwitch.`,
 	root.AddCommand(
 		newValidate(streams), newTopology(streams), newValues(streams), newGenerate(streams),
 		newTemplate(streams), newSecret(streams), newConfig(streams), newVersion(streams), newPostRender(streams),
+		newGetter(streams), newArgoCD(streams),
 	)
 	markUsage(root)
 	return root

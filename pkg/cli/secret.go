@@ -37,6 +37,6 @@ in the cluster. Don't put the output into Git.`,
 		},
 	}
 	in.addFlags(cmd)
-	cmd.Flags().StringVarP(&namespace, "namespace", "n", "", "namespace of the release (default: kubernetes.namespace of the file)")
+	cmd.Flags().StringVarP(&namespace, "namespace", "n", helmNamespace(), "namespace of the release (default: kubernetes.namespace of the file)")
 	return cmd
 }

@@ -40,6 +40,6 @@ func newTemplate(streams Streams) *cobra.Command {
 		},
 	}
 	in.addFlags(cmd)
-	cmd.Flags().StringVarP(&namespace, "namespace", "n", "", "namespace of the release (default: kubernetes.namespace of the file)")
+	cmd.Flags().StringVarP(&namespace, "namespace", "n", helmNamespace(), "namespace of the release (default: kubernetes.namespace of the file)")
 	return cmd
 }

@@ -1,4 +1,4 @@
-// Command bench measures ccp as whole processes, against helm in the same run,
+// Command render measures ccp as whole processes, against helm in the same run,
 // and how the time and memory of placing services grow with the nodes. Its
 // figures are for reading; it asserts nothing.
 package main
@@ -21,7 +21,7 @@ const runs = 7
 func main() {
 	log.SetFlags(0)
 	if len(os.Args) != 4 {
-		log.Fatal("usage: bench CCP HELM CCP.YAML")
+		log.Fatal("usage: render CCP HELM CCP.YAML")
 	}
 	ccp, helm, example := os.Args[1], os.Args[2], os.Args[3]
 	work, err := os.MkdirTemp("", "ccp-bench-")
@@ -55,7 +55,7 @@ func bench(work, ccp, helm, example string) error {
 	fmt.Printf("%-42s %7.2f    %7.2f    %7.2f\n\n", "ratio ccp / helm", float64(figures[0].wall)/float64(figures[1].wall),
 		float64(figures[0].cpu)/float64(figures[1].cpu), float64(figures[0].memory)/float64(figures[1].memory))
 
-	fmt.Println("Placing the services: 200 patterns over N nodes, both backends, as JSON")
+	fmt.Println("Compiling (ccp values): 200 patterns over N nodes, placed for both networks")
 	file := filepath.Join(work, "many.yaml")
 	if err := os.WriteFile(file, []byte(manyPatterns()), 0o600); err != nil {
 		return err
@@ -65,7 +65,7 @@ func bench(work, ccp, helm, example string) error {
 		if err := os.WriteFile(nodes, []byte(nodeNames(count)), 0o600); err != nil {
 			return err
 		}
-		figures, err := measure([]string{ccp, "topology", "-f", file, "--nodes", nodes, "-o", "json"})
+		figures, err := measure([]string{ccp, "values", "-f", file, "--nodes", nodes})
 		if err != nil {
 			return err
 		}
