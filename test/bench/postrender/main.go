@@ -19,7 +19,7 @@ import (
 )
 
 // runs is how often each command is measured, after one run to warm up.
-const runs = 7
+const runs = 3
 
 func main() {
 	log.SetFlags(0)

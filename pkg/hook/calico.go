@@ -1,0 +1,251 @@
+package hook
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/helm-ccp/helm-ccp/pkg/calico"
+)
+
+// calicoOptions are the flags of `ccp-hook calico`.
+type calicoOptions struct {
+	dryRun, force           bool
+	release, config, store  string
+	endpoints               []string
+	caFile, certFile, key   string
+	username, passwordFile  string
+	region, output, records string
+	timeout                 time.Duration
+}
+
+func newCalico(env *environment) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "calico",
+		Short: "Change Felix's reporting and the BGP export filters, and take both back",
+		Args:  noArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return inputError{errors.New("say apply, revert or status")}
+		},
+	}
+	for _, verb := range []struct {
+		name, short string
+		run         func(*calico.Client, context.Context) (*calico.Report, error)
+	}{
+		{"apply", "Write the settings, and record what was there before", (*calico.Client).Apply},
+		{"revert", "Put back what was there before, and remove Felix's status keys", (*calico.Client).Revert},
+		{"status", "Show what is wanted, found and recorded", (*calico.Client).Status},
+	} {
+		opts := &calicoOptions{}
+		sub := &cobra.Command{
+			Use: verb.name, Short: verb.short, Args: noArgs,
+			Example: fmt.Sprintf("  ccp-hook calico %s --release ccp --store etcdv2 --etcd-endpoints http://127.0.0.1:2379", verb.name),
+			RunE: func(cmd *cobra.Command, _ []string) error {
+				return opts.run(cmd.Context(), env, verb.run)
+			},
+		}
+		opts.bind(sub)
+		cmd.AddCommand(sub)
+	}
+	return cmd
+}
+
+func (o *calicoOptions) bind(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.BoolVar(&o.dryRun, "dry-run", false, "write nothing, show what would be written")
+	f.BoolVar(&o.force, "force", false, "write also what was changed by hand since it was applied")
+	f.StringVar(&o.release, "release", "ccp", "`name` under which the settings are recorded")
+	f.StringVar(&o.config, "config", "", "YAML `file` with the settings; without it they are the guide's")
+	f.StringVar(&o.store, "store", "", "auto, etcdv2, etcdv3 or kubernetes (default auto)")
+	f.StringSliceVar(&o.endpoints, "etcd-endpoints", nil, "`URL`s of etcd, separated by commas")
+	f.StringVar(&o.caFile, "etcd-ca-file", "", "certificates of who signs etcd's")
+	f.StringVar(&o.certFile, "etcd-cert-file", "", "client certificate for etcd")
+	f.StringVar(&o.key, "etcd-key-file", "", "key of the client certificate")
+	f.StringVar(&o.username, "etcd-username", "", "user of etcd; the password comes from CCP_ETCD_PASSWORD or a file")
+	f.StringVar(&o.passwordFile, "etcd-password-file", "", "`file` with the password of etcd's user")
+	f.StringVar(&o.region, "region", "", "region whose Felix status keys revert removes too; "+calico.NoRegion+" for an OpenStack without one")
+	f.StringVar(&o.records, "record-namespace", "kube-system", "`namespace` of the record with the store kubernetes")
+	f.StringVarP(&o.output, "output", "o", "table", "table or json")
+	f.DurationVar(&o.timeout, "timeout", 5*time.Minute, "give up after this time")
+}
+
+// run reads the configuration, runs one method and prints its report.
+func (o *calicoOptions) run(ctx context.Context, env *environment, method func(*calico.Client, context.Context) (*calico.Report, error)) error {
+	if o.output != "table" && o.output != "json" {
+		return inputError{fmt.Errorf("--output %s: table or json", o.output)}
+	}
+	if o.release == "" {
+		return inputError{errors.New("--release is empty")}
+	}
+	var cfg calicoConfig
+	var source *file
+	if o.config != "" {
+		var err error
+		if source, err = readFile(o.config, &cfg); err != nil {
+			return err
+		}
+	}
+	if o.region != "" {
+		cfg.Region = o.region
+	}
+	client := &calico.Client{
+		Release: o.release, Settings: cfg.settings(), DryRun: o.dryRun, Force: o.force, Log: env.log,
+	}
+	if err := client.Settings.Validate(); err != nil {
+		return source.locate(err)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, o.timeout, fmt.Errorf("gave up after --timeout %s", o.timeout))
+	defer cancel()
+	if err := o.choose(ctx, env, &cfg, client); err != nil {
+		return source.locate(err)
+	}
+	report, err := method(client, ctx)
+	if err != nil {
+		return source.locate(err)
+	}
+	logReport(env, report)
+	if o.output == "json" {
+		enc := json.NewEncoder(env.stdout)
+		enc.SetIndent("", "  ")
+		return enc.Encode(report)
+	}
+	return printTable(env.stdout, report)
+}
+
+// etcd returns how to reach etcd: flags first, then the file.
+func (o *calicoOptions) etcd(env *environment, cfg *calicoConfig) calico.Etcd {
+	e := calico.Etcd{
+		Endpoints: cfg.Etcd.Endpoints,
+		CAFile:    first(o.caFile, cfg.Etcd.CAFile), CertFile: first(o.certFile, cfg.Etcd.CertFile),
+		KeyFile: first(o.key, cfg.Etcd.KeyFile), Username: first(o.username, cfg.Etcd.Username),
+		Password: env.getenv("CCP_ETCD_PASSWORD"), PasswordFile: o.passwordFile,
+	}
+	if len(o.endpoints) > 0 {
+		e.Endpoints = o.endpoints
+	}
+	return e
+}
+
+// choose gives the client its store, looking for it where none is named.
+func (o *calicoOptions) choose(ctx context.Context, env *environment, cfg *calicoConfig, client *calico.Client) error {
+	etcd := o.etcd(env, cfg)
+	all := []calico.Candidate{
+		{Name: calico.StoreEtcdV2, Open: func(ctx context.Context) (calico.Store, error) { return calico.OpenEtcdV2(ctx, etcd) }},
+		{Name: calico.StoreEtcdV3, Open: func(ctx context.Context) (calico.Store, error) { return calico.OpenEtcdV3(ctx, etcd) }},
+		{Name: calico.StoreKubernetes, Open: func(ctx context.Context) (calico.Store, error) {
+			kube, err := env.kube()
+			if err != nil {
+				return nil, err
+			}
+			return calico.OpenKubernetes(ctx, kube, o.records)
+		}},
+	}
+	name := first(o.store, cfg.Store, calico.StoreAuto)
+	var chosen calico.Candidate
+	if name == calico.StoreAuto {
+		var err error
+		if chosen, err = o.detect(ctx, env, etcd, all); err != nil {
+			return err
+		}
+	} else {
+		i := slices.IndexFunc(all, func(c calico.Candidate) bool { return c.Name == name })
+		if i < 0 {
+			return inputError{fmt.Errorf("no store %q; there are auto, etcdv2, etcdv3 and kubernetes", name)}
+		}
+		chosen = all[i]
+	}
+	if chosen.Name != calico.StoreKubernetes {
+		if err := etcd.Validate(); err != nil {
+			return err
+		}
+	} else if len(etcd.Endpoints) > 0 {
+		client.OpenStatus = all[1].Open
+	}
+	client.Open = chosen.Open
+	return nil
+}
+
+// detect finds out which store the cluster uses, among those that can be
+// reached from here.
+func (o *calicoOptions) detect(ctx context.Context, env *environment, etcd calico.Etcd, all []calico.Candidate) (calico.Candidate, error) {
+	var candidates []calico.Candidate
+	if len(etcd.Endpoints) > 0 {
+		candidates = append(candidates, all[:2]...)
+	}
+	if _, err := env.kube(); err == nil {
+		candidates = append(candidates, all[2])
+	} else {
+		env.log.Info("not looking for Calico in Kubernetes", "reason", err.Error())
+	}
+	chosen, how, err := calico.Detect(ctx, candidates)
+	if err != nil {
+		return chosen, err
+	}
+	env.log.Info("found Calico's datastore", "store", chosen.Name, "how", how)
+	return chosen, nil
+}
+
+// logReport logs what a person should know even if nobody reads the table.
+func logReport(env *environment, r *calico.Report) {
+	for _, notice := range r.Notices {
+		env.log.Info(notice)
+	}
+	counts := map[calico.State]int{}
+	for _, l := range r.Lines {
+		counts[l.State]++
+		if l.State == calico.StateByHand {
+			env.log.Warn("changed by hand since it was applied, kept: use --force to write it all the same",
+				"key", l.Key, "path", l.Path, "found", text(l.Found), "wanted", text(l.Wanted))
+		}
+	}
+	env.log.Info("done", "store", r.Store, "release", r.Release, "written", counts[calico.StateWritten],
+		"differ", counts[calico.StateDiffers], "kept", counts[calico.StateByHand], "statusKeys", r.StatusKeys)
+}
+
+// printTable prints wanted, found and recorded side by side.
+func printTable(w io.Writer, r *calico.Report) error {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(tw, "STORE\t%s\n", r.Store)
+	fmt.Fprintf(tw, "RELEASES\t%s\n", strings.Join(r.Releases, ", "))
+	if r.StatusKeys > 0 {
+		fmt.Fprintf(tw, "STATUS KEYS\t%d\n", r.StatusKeys)
+	}
+	if err := tw.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintln(tw, "\nSETTING\tWANTED\tFOUND\tRECORDED\tBEFORE\tSTATE")
+	for _, l := range r.Lines {
+		setting := l.Key
+		if l.Path != "" {
+			setting += " " + l.Path
+		}
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\n", setting, text(l.Wanted), text(l.Found), text(l.Recorded), text(l.Before), l.State)
+	}
+	return tw.Flush()
+}
+
+// text shows a value on one line; "-" means that there is none.
+func text(value *string) string {
+	if value == nil {
+		return "-"
+	}
+	return strings.Join(strings.Fields(*value), " ")
+}
+
+// first returns the first text that is not empty.
+func first(texts ...string) string {
+	for _, t := range texts {
+		if t != "" {
+			return t
+		}
+	}
+	return ""
+}
