@@ -9,6 +9,7 @@ GOFILES := $(shell find cmd pkg charts -name '*.go' -not -name '*_test.go' 2>/de
 CHARTFILES := $(shell find charts -type f 2>/dev/null)
 TOOLS := go tool -modfile=$(CURDIR)/test/tools/go.mod
 FUZZTIME ?= 3s
+VERSION := 0.1.0
 
 .PHONY: help
 help: ## List the targets
@@ -21,17 +22,25 @@ bin/ccp: go.mod go.sum $(GOFILES) $(CHARTFILES)
 	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o $@ ./cmd/ccp
 
 bin/ccp-hook: go.mod go.sum $(GOFILES)
-	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o $@ ./cmd/ccp-hook
+	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w -X github.com/helm-ccp/helm-ccp/pkg/hook.Version=$(VERSION)' -o $@ ./cmd/ccp-hook
+
+# Real etcd servers: the last that has the v2 API too, and a current one.
+bin/etcd35: $(wildcard test/etcd/v35/*)
+	cd test/etcd/v35 && CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o $(CURDIR)/$@ .
+
+bin/etcd37: $(wildcard test/etcd/v37/*)
+	cd test/etcd/v37 && CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o $(CURDIR)/$@ .
 
 .PHONY: demo
-demo: bin/ccp ## Render the example for both networks into _out/, and say what the switch changed
+demo: bin/ccp bin/ccp-hook bin/etcd37 ## Render the example for both networks into _out/, and apply its Calico settings to an etcd
 	test/demo/run.sh $(EXAMPLE)
 
 .PHONY: test
 test: test-unit fuzz ## Run every test
 
 .PHONY: test-unit
-test-unit: bin/helm3
+test-unit: bin/helm3 bin/etcd35 bin/etcd37
+	test/packages.sh etcd-server etcd-client bird iproute2 curl
 	CCP_HELM3=$(BIN)/helm3 go test ./...
 
 .PHONY: fuzz
@@ -40,12 +49,12 @@ fuzz: ## Run each fuzzer for FUZZTIME
 		package=$$(dirname $$target); \
 		for name in $$(grep -oE '^func Fuzz[A-Za-z0-9]+' $$target | cut -c6-); do \
 			echo "fuzzing ./$$package $$name for $(FUZZTIME)"; \
-			go test -run='^$$' -fuzz="^$$name$$" -fuzztime=$(FUZZTIME) ./$$package | tail -n 2; \
+			go test -run='^$$' -fuzz="^$$name$$" -fuzztime=$(FUZZTIME) -fuzzminimizetime=10x ./$$package | tail -n 2; \
 		done; \
 	done
 
 bin/helm3: test/tools/go.mod test/tools/go.sum
-	cd test/tools && CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o $@ helm.sh/helm/v3/cmd/helm
+	cd test/tools && CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o $(CURDIR)/$@ helm.sh/helm/v3/cmd/helm
 
 .PHONY: lint
 lint: bin/helm3 bin/ccp ## gofmt, vet, staticcheck, helm lint, shellcheck, go mod tidy
@@ -54,7 +63,7 @@ lint: bin/helm3 bin/ccp ## gofmt, vet, staticcheck, helm lint, shellcheck, go mo
 	$(TOOLS) staticcheck ./...
 	go mod tidy -diff
 	test/lint-charts.sh
-	@command -v shellcheck >/dev/null || { echo 'shellcheck is missing: apt-get install shellcheck'; exit 1; }
+	test/packages.sh shellcheck
 	shellcheck .ci/run $$(find test -name '*.sh')
 
 .PHONY: conformance
@@ -62,9 +71,22 @@ conformance: bin/ccp ## Hold the rendered configuration against the real OpenSta
 	test/conformance/run.sh
 
 .PHONY: bench
-bench: bin/ccp bin/helm3 ## Measure against helm template, and how compiling grows with the nodes
-	go run ./test/bench bin/ccp bin/helm3 $(EXAMPLE)
+bench: bin/ccp bin/helm3 bin/ccp-hook bin/etcd37 ## Measure against helm template, kustomize, raw etcd and the guide's own commands
+	test/packages.sh etcd-client
+	go run ./test/bench/render bin/ccp bin/helm3 $(EXAMPLE)
+	go run ./test/bench/felix-status
 
 .PHONY: clean
 clean: ## Remove what was built
 	rm -rf bin _out
+
+bin/helm4: test/helm4/go.mod test/helm4/go.sum
+	cd test/helm4 && CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o $(CURDIR)/$@ helm.sh/helm/v4/cmd/helm
+
+HELM ?= helm
+
+.PHONY: install-helm4-plugins
+install-helm4-plugins: bin/ccp ## Install the plugins of Helm 4: the verbs, the getter and the post-renderer
+	$(HELM) plugin install plugins/helm4/ccp
+	$(HELM) plugin install plugins/helm4/ccp-getter
+	$(HELM) plugin install plugins/helm4/ccp-post-renderer

@@ -23,20 +23,6 @@ trap 'rm -rf "$work"' EXIT
 passed=0
 failed=0
 
-install_packages() {
-  local missing=() package
-  for package in "${packages[@]}"; do
-    dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
-  done
-  if [ ${#missing[@]} -eq 0 ]; then return; fi
-  echo "installing ${missing[*]}"
-  local as_root=()
-  if [ "$(id -u)" -ne 0 ]; then as_root=(sudo); fi
-  "${as_root[@]}" apt-get update -qq
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-    apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null
-}
-
 # check NAME COMMAND... runs a command and prints one line, with its output when it fails.
 check() {
   local name=$1
@@ -126,7 +112,7 @@ check_manifests() {
   if [ "$name" = calico ]; then check "$name has a filter" test -n "$(ls "$dir/bird")"; fi
 }
 
-install_packages
+"$root/test/packages.sh" "${packages[@]}"
 manifests=("$@")
 if [ $# -eq 0 ]; then
   mkdir "$work/rendered"

@@ -35,16 +35,15 @@ var felix = map[string]string{
 
 func main() {
 	log.SetFlags(0)
-	hook := "bin/ccp-hook"
-	if len(os.Args) > 1 {
-		hook = os.Args[1]
+	if len(os.Args) != 3 {
+		log.Fatal("usage: demo CCP-HOOK CALICO.YAML")
 	}
-	if err := run(context.Background(), hook); err != nil {
+	if err := run(context.Background(), os.Args[1], os.Args[2]); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(ctx context.Context, hook string) error {
+func run(ctx context.Context, hook, config string) error {
 	dir, err := os.MkdirTemp("", "ccp-demo-")
 	if err != nil {
 		return err
@@ -69,8 +68,8 @@ func run(ctx context.Context, hook string) error {
 				return err
 			}
 		}
-		fmt.Printf("\n$ ccp-hook calico %s --etcd-endpoints %s --region no-region\n", verb, members[0].Endpoint)
-		cmd := exec.Command(hook, "calico", verb, "--etcd-endpoints", members[0].Endpoint, "--region", "no-region")
+		fmt.Printf("\n$ ccp-hook calico %s --config %s --etcd-endpoints %s\n", verb, config, members[0].Endpoint)
+		cmd := exec.Command(hook, "calico", verb, "--config", config, "--etcd-endpoints", members[0].Endpoint)
 		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 		// The demo's etcd alone: no cluster that happens to be configured.
 		cmd.Env = append(os.Environ(), "KUBECONFIG=/nonexistent", "HOME="+dir)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The main job on one ccp.yaml: who runs where, the chart, the manifests for both
-# networks, and what the switch between them changed. Writes to _out/.
+# networks, what the switch between them changed, and what the hook does to Calico.
+# Writes to _out/.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 file=${1:-examples/calico/ccp.yaml}
@@ -41,3 +42,8 @@ for line in '^ *mechanism_drivers =' '^ *tenant_network_types =' '^ *service_plu
   done
 done
 echo "mentions of Open vSwitch in $out/calico.yaml: $(grep -ciE 'openvswitch|ovs' "$out/calico.yaml" || true)"
+
+echo
+echo "== the example's settings in Calico's datastore, an etcd started for this"
+awk '/^  calico.yaml: \|/{found=1; next} /^---/{found=0} found{sub(/^    /, ""); print}' "$out/calico.yaml" >"$out/calico-settings.yaml"
+go run ./test/demo bin/ccp-hook "$out/calico-settings.yaml"

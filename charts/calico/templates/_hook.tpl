@@ -49,7 +49,12 @@ spec:
         - name: ccp-hook
           image: {{ include "common.image" (list $root "ccp-hook") }}
           imagePullPolicy: {{ $root.Values.global.images.pull_policy }}
-          args: [calico, {{ $verb }}, --release, {{ $root.Release.Name }}, --config, /etc/ccp/calico.yaml]
+          args:
+            - calico
+            - {{ $verb }}
+            - --release={{ $root.Release.Namespace }}/{{ $root.Release.Name }}
+            - --record-namespace={{ $root.Values.record_namespace }}
+            - --config=/etc/ccp/calico.yaml
           env:
             - name: CCP_HOOK_NAMESPACE
               valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
