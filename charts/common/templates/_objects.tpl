@@ -1,6 +1,5 @@
 {{/*
-The service account of a chart's pods, and the right to look at Jobs and EndpointSlices that their
-`ccp-hook wait` has.
+The service account of a chart's pods, and the right to look at Jobs that their `ccp-hook wait` needs.
 (list $ "keystone")
 */}}
 {{- define "common.serviceAccount" -}}
@@ -21,10 +20,7 @@ metadata:
 rules:
   - apiGroups: [batch]
     resources: [jobs]
-    verbs: [get, list, watch]
-  - apiGroups: [discovery.k8s.io]
-    resources: [endpointslices]
-    verbs: [get, list, watch]
+    verbs: [get]
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
