@@ -7,9 +7,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"sigs.k8s.io/yaml"
 )
 
-// repositoryFiles is a Git repository with an application in apps/openstack,
+// argoRepository is a Git repository with an application in apps/openstack,
 // and with links and includes that leave it.
 func argoRepository(t *testing.T) (root, outside string) {
 	t.Helper()
@@ -28,6 +30,7 @@ func argoRepository(t *testing.T) (root, outside string) {
 		"repository/charts/web/Chart.yaml":          "apiVersion: v2\nname: web\nversion: 1.0.0\n",
 		"repository/charts/web/values.yaml":         "color: red\n",
 		"repository/charts/web/.helmignore":         "ignored.txt\n",
+		"repository/charts/web/crds/car.yaml":       "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata:\n  name: cars.example.org\n",
 		"repository/charts/web/ignored.txt":         "no",
 		"repository/charts/web/templates/nova.yaml": computeTemplate,
 		"outside/secret.yaml":                       "images: {tag: stolen}\n",
@@ -101,7 +104,7 @@ func TestArgoCDGenerate(t *testing.T) {
 		{"a parameter wins", map[string]string{"ARGOCD_ENV_CCP_NETWORK": "openvswitch", "ARGOCD_APP_PARAMETERS": `[{"name":"network","string":"calico"}]`}, []string{"calico-dhcp-agent"}, nil},
 		{"files", map[string]string{"ARGOCD_APP_PARAMETERS": `[{"name":"files","array":["ccp.yaml","site.yaml"]}]`}, []string{"openvswitch"}, nil},
 		{"files of plugin.env", map[string]string{"ARGOCD_ENV_CCP_FILES": "ccp.yaml,site.yaml"}, []string{"openvswitch"}, nil},
-		{"a chart", map[string]string{"ARGOCD_ENV_CCP_CHART": "../../charts/web"}, []string{"role.ccp.openstack.org/compute", "color: red", `file: ""`}, nil},
+		{"a chart", map[string]string{"ARGOCD_ENV_CCP_CHART": "../../charts/web"}, []string{"role.ccp.openstack.org/compute", "color: red", "name: cars.example.org", `file: ""`}, nil},
 		{"a chart's values", map[string]string{"ARGOCD_ENV_CCP_CHART": "../../charts/web", "ARGOCD_ENV_CCP_VALUES": "over.yaml"}, []string{"color: blue"}, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -200,5 +203,49 @@ func TestArgoCDParameters(t *testing.T) {
 				t.Errorf("files are %q, want %q", got, test.files)
 			}
 		})
+	}
+}
+
+// The example Application's parameters are known ones, and its AppProject
+// allows what the manifests hold for the whole cluster.
+func TestArgoCDExamples(t *testing.T) {
+	var app struct {
+		Spec struct {
+			Source struct {
+				Plugin struct {
+					Parameters json.RawMessage `json:"parameters"`
+				} `json:"plugin"`
+			} `json:"source"`
+		} `json:"spec"`
+	}
+	var project struct {
+		Spec struct {
+			Allowed []struct {
+				Kind string `json:"kind"`
+			} `json:"clusterResourceWhitelist"`
+		} `json:"spec"`
+	}
+	for name, to := range map[string]any{"application": &app, "appproject": &project} {
+		data, err := os.ReadFile("../../examples/argocd/" + name + ".yaml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := yaml.Unmarshal(data, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	root, _ := argoRepository(t)
+	manifests, stderr, code := argoCD(t, root, "generate", map[string]string{"ARGOCD_APP_PARAMETERS": string(app.Spec.Source.Plugin.Parameters)})
+	if code != exitDone {
+		t.Fatalf("exit code %d\n%s", code, stderr)
+	}
+	allowed := map[string]bool{}
+	for _, resource := range project.Spec.Allowed {
+		allowed[resource.Kind] = true
+	}
+	for line := range strings.Lines(manifests) {
+		if kind, is := strings.CutPrefix(strings.TrimSpace(line), "kind: Cluster"); is && !allowed["Cluster"+kind] {
+			t.Errorf("the AppProject does not allow the Cluster%s of the manifests", kind)
+		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
 
 	"helm.sh/helm/v3/pkg/chart/loader"
 	"helm.sh/helm/v3/pkg/chartutil"
@@ -25,7 +26,7 @@ const (
 	maxChartDepth = 32
 )
 
-// foreign renders the application's own chart.
+// foreign renders the application's own chart, with the CRDs that it brings.
 func (a *argoApp) foreign(opts render.Options) (string, error) {
 	root, err := os.OpenRoot(a.root)
 	if err != nil {
@@ -60,7 +61,15 @@ func (a *argoApp) foreign(opts render.Options) (string, error) {
 		}
 		values = chartutil.CoalesceTables(more, values)
 	}
-	return render.Manifests(chrt, values, opts)
+	manifests, err := render.Manifests(chrt, values, opts)
+	if err != nil {
+		return "", err
+	}
+	var out strings.Builder
+	for _, crd := range chrt.CRDObjects() {
+		fmt.Fprintf(&out, "---\n# Source: %s\n%s\n", crd.Filename, crd.File.Data)
+	}
+	return out.String() + manifests, nil
 }
 
 // inside returns name, which is relative to the application's folder,

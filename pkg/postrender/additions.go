@@ -12,6 +12,7 @@ const sliceOf = "kubernetes.io/service-name"
 // add appends what the network needs and the stream lacks, from our own
 // charts: the objects of those charts that accompany a service of the stream.
 func (r *Renderer) add(result *Result, f *findings) error {
+	r.noteAbsent(result, f)
 	missing, err := r.missing(f)
 	if err != nil || len(missing) == 0 {
 		return err
@@ -28,6 +29,17 @@ func (r *Renderer) add(result *Result, f *findings) error {
 		result.Notes = append(result.Notes, "added: "+k.kind+" "+k.name+": the network "+r.deployment.Topology.Network+" needs it")
 	}
 	return nil
+}
+
+// noteAbsent names the services of the chosen network that the manifests of
+// their chart lack.
+func (r *Renderer) noteAbsent(result *Result, f *findings) {
+	for _, name := range slices.Sorted(maps.Keys(r.deployment.Topology.Services)) {
+		service := r.deployment.Topology.Services[name]
+		if len(r.catalog.Services[service.Definition].Network) > 0 && f.charts[service.Chart] && len(f.services[name]) == 0 {
+			result.Notes = append(result.Notes, "missing: "+name+": the network "+r.deployment.Topology.Network+" needs it, and the manifests have none")
+		}
+	}
 }
 
 // missing are our own objects that the stream lacks.

@@ -16,12 +16,35 @@ func align(was, is []*yaml.Node) []int {
 			}
 		}
 	}
-	if len(was) == len(is) && next == 0 { // nothing is alike: each is what it was
-		for j := range matches {
-			matches[j] = j
-		}
-	}
+	pair(matches, len(was))
 	return matches
+}
+
+// pair matches what is left between two matches, when it is as much on both
+// sides: item by item.
+func pair(matches []int, count int) {
+	for j := 0; j < len(matches); j++ {
+		if matches[j] >= 0 {
+			continue
+		}
+		end := j
+		for end < len(matches) && matches[end] < 0 {
+			end++
+		}
+		first, last := 0, count
+		if j > 0 {
+			first = matches[j-1] + 1
+		}
+		if end < len(matches) {
+			last = matches[end]
+		}
+		if last-first == end-j {
+			for k := j; k < end; k++ {
+				matches[k] = first + k - j
+			}
+		}
+		j = end
+	}
 }
 
 func indexFrom(nodes []*yaml.Node, from int, is func(*yaml.Node) bool) int {
@@ -37,7 +60,8 @@ func indexFrom(nodes []*yaml.Node, from int, is func(*yaml.Node) bool) int {
 // tell apart the items of Kubernetes' lists, or as objects.
 func sameName(a, b *yaml.Node) bool {
 	if text(a, "kind") != "" && text(a, "metadata", "name") != "" {
-		return keyOf(a) == keyOf(b) && text(a, "metadata", "namespace") == text(b, "metadata", "namespace")
+		before, after := text(a, "metadata", "namespace"), text(b, "metadata", "namespace")
+		return keyOf(a) == keyOf(b) && (before == "" || before == after)
 	}
 	for _, name := range []string{"mountPath", "name", "containerPort", "key"} {
 		if value := text(a, name); value != "" {

@@ -1,7 +1,6 @@
 package postrender
 
 import (
-	"fmt"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -11,6 +10,8 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/kustomize/kyaml/kio"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"github.com/helm-ccp/helm-ccp/pkg/ccpfile"
 )
 
 // manifestsFile is the name under which a kustomization sees the manifests.
@@ -49,7 +50,7 @@ func (r *Renderer) kustomization(nodes []*yaml.RNode) ([]*yaml.RNode, error) {
 	}
 	resources, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(files, r.opts.Kustomization)
 	if err != nil {
-		return nil, fmt.Errorf("kustomization %s: %w", r.opts.Kustomization, err)
+		return nil, kustomizationProblem(r.opts.Kustomization, err.Error())
 	}
 	out := make([]*yaml.RNode, len(nodes))
 	var fresh []*yaml.RNode
@@ -74,6 +75,11 @@ func (r *Renderer) kustomization(nodes []*yaml.RNode) ([]*yaml.RNode, error) {
 	return append(slices.DeleteFunc(out, func(n *yaml.RNode) bool { return n == nil }), fresh...), nil
 }
 
+// kustomizationProblem is a fault of what the user wrote.
+func kustomizationProblem(where, message string) error {
+	return ccpfile.Problems{{Pos: ccpfile.Position{File: where}, Message: "kustomization: " + message}}
+}
+
 // overlay is the disk with the manifests beside the kustomization, and in its
 // list of resources.
 func overlay(dir string, manifests []byte) (filesys.FileSystem, error) {
@@ -89,11 +95,11 @@ func overlay(dir string, manifests []byte) (filesys.FileSystem, error) {
 		}
 		kustomization, err := yaml.Parse(string(data))
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
+			return nil, kustomizationProblem(file, err.Error())
 		}
 		list, err := kustomization.Pipe(yaml.LookupCreate(yaml.SequenceNode, "resources"))
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
+			return nil, kustomizationProblem(file, err.Error())
 		}
 		list.YNode().Content = append(list.YNode().Content, scalar(manifestsFile))
 		text, err := kustomization.String()
@@ -102,5 +108,5 @@ func overlay(dir string, manifests []byte) (filesys.FileSystem, error) {
 		}
 		return newOverlay(disk, dir, map[string][]byte{name: []byte(text), manifestsFile: manifests})
 	}
-	return nil, fmt.Errorf("%s: no kustomization.yaml in it", dir)
+	return nil, kustomizationProblem(dir, "there is no kustomization.yaml in it")
 }

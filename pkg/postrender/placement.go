@@ -101,18 +101,52 @@ func (r *Renderer) place(object, spec *yaml.Node, roles, nodes []string, f *find
 			wanted = append(wanted, expression(roleLabel+role, "true"))
 		}
 	}
-	patch := &yaml.Node{Kind: yaml.MappingNode}
 	if terms := combine(wanted, required, within); terms != nil {
-		put(patch, "affinity", mapping("nodeAffinity", mapping("requiredDuringSchedulingIgnoredDuringExecution", mapping("nodeSelectorTerms", terms))))
+		if affinity := find(spec, "affinity"); affinity == nil || affinity.Kind != yaml.MappingNode {
+			set(spec, "affinity", mapping())
+		}
+		required := mapping("requiredDuringSchedulingIgnoredDuringExecution", mapping("nodeSelectorTerms", terms))
+		if err := merge(find(spec, "affinity"), "nodeAffinity", required); err != nil {
+			return err
+		}
 	}
-	if selector := r.selectors(object, spec, f); selector != nil {
-		put(patch, "nodeSelector", selector)
+	if patch := r.selectors(object, spec, f); patch != nil {
+		return merge(spec, "nodeSelector", patch)
 	}
-	if len(patch.Content) == 0 {
-		return nil
+	return nil
+}
+
+// merge patches the value of one key of n, and nothing else: kustomize's merge
+// drops what is empty wherever it looks.
+func merge(n *yaml.Node, name string, patch *yaml.Node) error {
+	part := mapping()
+	if value := find(n, name); value != nil {
+		put(part, name, value)
 	}
-	_, err := patchstrategicmerge.Filter{Patch: yaml.NewRNode(patch)}.Filter([]*yaml.RNode{yaml.NewRNode(spec)})
-	return err
+	_, err := patchstrategicmerge.Filter{Patch: yaml.NewRNode(mapping(name, patch))}.Filter([]*yaml.RNode{yaml.NewRNode(part)})
+	if err != nil {
+		return err
+	}
+	set(n, name, find(part, name))
+	return nil
+}
+
+// set gives a mapping's key a value, or takes it out when that is nil.
+func set(m *yaml.Node, name string, value *yaml.Node) {
+	for i := 0; i+1 < len(m.Content); i += 2 {
+		if m.Content[i].Value != name {
+			continue
+		}
+		if value == nil {
+			m.Content = slices.Delete(m.Content, i, i+2)
+		} else {
+			m.Content[i+1] = value
+		}
+		return
+	}
+	if value != nil {
+		put(m, name, value)
+	}
 }
 
 // combine returns the terms wanted, each narrowed by what the chart says about

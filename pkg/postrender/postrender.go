@@ -233,12 +233,21 @@ func process(documents []document, stream string, filters func(*findings) []kio.
 	for _, filter := range filters(out.findings) {
 		var err error
 		if nodes, err = filter.Filter(nodes); err != nil {
-			out.err = fmt.Errorf("%s: %w", stream, err)
+			out.err = fault(stream, err)
 			return out
 		}
 	}
 	out.err = out.write(entries, nodes, stream)
+	out.findings.numbers = nil // lets go of the trees
 	return out
+}
+
+// fault says of which stream an error is; one of the input says it itself.
+func fault(stream string, err error) error {
+	if problems := (ccpfile.Problems{}); errors.As(err, &problems) {
+		return problems
+	}
+	return fmt.Errorf("%s: %w", stream, err)
 }
 
 func (e *entry) read() (err error) {

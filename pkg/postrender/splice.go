@@ -29,6 +29,7 @@ type edit struct {
 
 // child is an entry of a block mapping or an item of a block sequence.
 type child struct {
+	node   *yaml.Node
 	start  int  // its first byte: the key's, or the dash's
 	end    int  // behind its last line that is neither blank nor a comment of another
 	column int  // of start, from 1
@@ -192,7 +193,7 @@ func (s *splicer) mapping(was, is *yaml.Node, end int) bool {
 			return false
 		}
 		places[k.Value] = i
-		children[i].start, children[i].column = s.offset(k), k.Column
+		children[i] = child{node: was.Content[2*i+1], start: s.offset(k), column: k.Column}
 	}
 	matches := make([]int, len(is.Content)/2)
 	for j := range matches {
@@ -223,7 +224,7 @@ func (s *splicer) sequence(was, is *yaml.Node, end int) bool {
 		if at < 0 {
 			return false
 		}
-		children[i].start, children[i].column = at, was.Column
+		children[i] = child{node: item, start: at, column: was.Column}
 		line = item.Line
 	}
 	return s.collection(children, align(was.Content, is.Content), end, func(i, j, end int) bool {
@@ -304,14 +305,26 @@ func (s *splicer) measure(children []child, end int) bool {
 		if limit <= c.start {
 			return false
 		}
-		c.end = s.trim(c.start, limit, c.column)
+		c.end = s.trim(c.start, limit, c.column, endsBlank(c.node))
 	}
 	return true
 }
 
-// trim returns end, moved before the blank lines and the comments at its end
-// that stand no deeper than column.
-func (s *splicer) trim(start, end, column int) int {
+// endsBlank reports whether the blank lines at the end of a node are a part of
+// it, as they are of a block of text with a "+".
+func endsBlank(n *yaml.Node) bool {
+	for n.Kind != yaml.ScalarNode {
+		if len(n.Content) == 0 || n.Style&yaml.FlowStyle != 0 {
+			return false
+		}
+		n = n.Content[len(n.Content)-1]
+	}
+	return n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 && (n.Value == "" || strings.HasSuffix(n.Value, "\n\n"))
+}
+
+// trim returns end, moved before the blank lines (unless these belong to what
+// ends there) and the comments at its end that stand no deeper than column.
+func (s *splicer) trim(start, end, column int, blank bool) int {
 	for {
 		begin := s.lineStart(end - 1)
 		if begin <= start {
@@ -320,7 +333,7 @@ func (s *splicer) trim(start, end, column int) int {
 		line := s.raw[begin:end]
 		text := bytes.TrimLeft(line, " \t")
 		comment := text[0] == '#' && len(line)-len(text) < column
-		if len(bytes.TrimSpace(text)) > 0 && !comment {
+		if !comment && (blank || len(bytes.TrimSpace(text)) > 0) {
 			return end
 		}
 		end = begin

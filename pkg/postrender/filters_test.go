@@ -1,0 +1,183 @@
+package postrender
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/kustomize/kyaml/kio"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"github.com/helm-ccp/helm-ccp/charts"
+	"github.com/helm-ccp/helm-ccp/pkg/ccpfile"
+	"github.com/helm-ccp/helm-ccp/pkg/chart"
+	"github.com/helm-ccp/helm-ccp/pkg/topology"
+)
+
+// forTest makes a Renderer for a topology of a few services and more.
+func forTest(t *testing.T, more, placement string) *Renderer {
+	t.Helper()
+	file := t.TempDir() + "/ccp.yaml"
+	const few = "nodes:\n  node1: {roles: [controller]}\n  node2: {roles: [compute]}\nroles:\n" +
+		"  controller: [mariadb, rabbitmq, memcached, keystone, neutron-server, nova-api, nova-conductor]\n  compute: [nova-compute, nova-libvirt]\n"
+	if err := os.WriteFile(file, []byte(few+more), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := ccpfile.Load([]string{file}, ccpfile.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	deployment, err := chart.Build(cfg, charts.FS, chart.Options{Options: topology.Options{Network: "calico", Placement: placement}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := New(cfg, deployment, charts.FS, Options{Namespace: "ccp"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// through sends one object through a filter.
+func through(t *testing.T, filter kio.Filter, in string) string {
+	t.Helper()
+	out, err := filter.Filter([]*yaml.RNode{yaml.MustParse(in)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := kio.StringAll(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// pods is a workload with a pod spec.
+func pods(kind, name, labels, spec string) string {
+	return "apiVersion: apps/v1\nkind: " + kind + "\nmetadata: {name: " + name + ", labels: {" + labels + "}}\nspec: {template: {spec: {" + spec + "}}}\n"
+}
+
+func TestFilters(t *testing.T) {
+	t.Parallel()
+	term := func(expressions string) string {
+		return "affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [" + expressions + "]}}}"
+	}
+	tests := map[string]struct {
+		more, placement string
+		filter          func(*Renderer) kio.Filter
+		in, want        string // want "" for nothing left
+	}{
+		"placement by label": {
+			filter: (*Renderer).placementForTest, in: pods("Deployment", "keystone", "", "nodeSelector: {a: b}"),
+			want: term(`{matchExpressions: [{key: role.ccp.openstack.org/controller, operator: In, values: ["true"]}]}`),
+		},
+		"placement by hostname": {
+			placement: "hostname", filter: (*Renderer).placementForTest, in: pods("DaemonSet", "nova-compute", "", ""),
+			want: term("{matchExpressions: [{key: kubernetes.io/hostname, operator: In, values: [node2]}]}"),
+		},
+		"facts about the machine stay": {
+			filter: (*Renderer).placementForTest, in: pods("Deployment", "keystone", "", "nodeSelector: {kubernetes.io/os: linux}, "+term("{matchExpressions: [{key: kubernetes.io/arch, operator: In, values: [arm64]}, {key: disk, operator: Exists}]}")),
+			want: `[{key: role.ccp.openstack.org/controller, operator: In, values: ["true"]}, {key: kubernetes.io/arch, operator: In, values: [arm64]}]`,
+		},
+		"the other network's workload": {filter: (*Renderer).removalForTest, in: pods("DaemonSet", "x", "application: neutron, component: neutron-ovs-agent", "")},
+		"Kubernetes' own Calico is not ours": {
+			filter: (*Renderer).removalForTest, in: pods("DaemonSet", "calico-node", "k8s-app: calico-node, application: calico, component: node", ""), want: "calico-node",
+		},
+		"another CRD": {filter: (*Renderer).removalForTest, in: "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: openvswitch}\n", want: "CustomResourceDefinition"},
+		"replicas": {
+			more: "replicas: {keystone: 1}\n", filter: (*Renderer).replicas, in: strings.Replace(pods("Deployment", "keystone", "", ""), "spec: {", "spec: {replicas: 7, ", 1), want: "replicas: 1",
+		},
+		"replicas that are not listed": {
+			filter: (*Renderer).replicas, in: strings.Replace(pods("Deployment", "keystone", "", ""), "spec: {", "spec: {replicas: 7, ", 1), want: "replicas: 7",
+		},
+		"a label":     {more: "x-post-render: {labels: {team: cloud}}\n", filter: (*Renderer).labels, in: "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {selector: {a: b}}\n", want: "team: cloud"},
+		"a namespace": {more: "kubernetes: {namespace: own}\n", filter: (*Renderer).namespace, in: "apiVersion: v1\nkind: Service\nmetadata: {name: a}\n", want: "namespace: own"},
+		"no namespace on what has none": {
+			more: "kubernetes: {namespace: own}\n", filter: (*Renderer).namespace, in: "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: a}\n", want: "metadata: {name: a}\n",
+		},
+		"a namespace that is said": {more: "kubernetes: {namespace: own}\n", filter: (*Renderer).namespace, in: "apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: b}\n", want: "namespace: b"},
+		"x-post-render names a service": {
+			more: "x-post-render: {services: {nova-compute: [hyper/*]}}\n", filter: (*Renderer).placementForTest,
+			in: pods("DaemonSet", "x", "app.kubernetes.io/name: hyper, app.kubernetes.io/component: visor", ""), want: "role.ccp.openstack.org/compute",
+		},
+		"x-post-render ignores": {
+			more: "x-post-render: {ignore: [keystone]}\n", filter: (*Renderer).placementForTest, in: pods("Deployment", "keystone", "", "nodeSelector: {a: b}"), want: "nodeSelector: {a: b}",
+		},
+	}
+	for title, test := range tests {
+		t.Run(title, func(t *testing.T) {
+			t.Parallel()
+			r := forTest(t, test.more, test.placement)
+			got := through(t, test.filter(r), test.in)
+			if !strings.Contains(got, test.want) || test.want == "" && got != "" {
+				t.Errorf("got\n%s\nwant\n%s", got, test.want)
+			}
+		})
+	}
+}
+
+func (r *Renderer) placementForTest() kio.Filter { return r.placement(newFindings(nil)) }
+func (r *Renderer) removalForTest() kio.Filter   { return r.removal(newFindings(nil)) }
+
+func TestImages(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ more, image, want string }{
+		{"registry: {address: 'mirror:5000'}\n", "docker.io/openstackhelm/nova:2024.1", "mirror:5000/openstackhelm/nova:2024.1"},
+		{"registry: {address: mirror}\n", "mirror/a/nova", "mirror/a/nova"},
+		{"registry: {address: mirror}\n", "redis@sha256:0123", "mirror/redis@sha256:0123"},
+		{"images: {namespace: own, tag: v2}\n", "docker.io/openstackhelm/nova:2024.1", "docker.io/own/nova:v2"},
+		{"images: {namespace: own, tag: v2}\n", "quay.io/airshipit/kubernetes-entrypoint:v1", "quay.io/airshipit/kubernetes-entrypoint:v1"},
+		{"images: {tag: v2, image_specs: {redis: {tag: '7'}}}\n", "redis:6", "redis:7"},
+		{"images: {tag: v2, image_specs: {nova: {namespace: mine}}}\n", "localhost:5000/nova", "localhost:5000/mine/nova:v2"},
+	} {
+		r := forTest(t, test.more, "")
+		once := through(t, r.images(), pods("Deployment", "x", "", "containers: [{name: a, image: '"+test.image+"'}]"))
+		if !strings.Contains(once, "'"+test.want+"'") {
+			t.Errorf("%s: %s became %s, want %s", test.more, test.image, once, test.want)
+		}
+		if twice := through(t, r.images(), once); twice != once {
+			t.Errorf("%s: twice is not once: %s", test.more, twice)
+		}
+	}
+	r := forTest(t, "registry: {address: mirror, username: u, password: p}\n", "")
+	if got := through(t, r.images(), pods("Deployment", "x", "", "containers: [{name: a, image: b}]")); strings.Count(got, "imagePullSecrets") != 1 {
+		t.Errorf("no pull secret: %s", got)
+	}
+}
+
+func TestSettingsApply(t *testing.T) {
+	t.Parallel()
+	value := func(s string) *string { return &s }
+	s := settings{
+		"ml2": {"drivers": value("calico"), "types": value("local")}, "ovs": {"": nil}, "agent": {"tunnels": nil}, "calico": {"host": value("etcd")},
+	}
+	const in = "# top\n[DEFAULT]\na = 1\n\n[ml2]\n# what drives it\ndrivers: ovs,\n  l2pop\nkeep = x\n\n[ovs]\n# gone\nbridge = br\n\n# of the agent\n[agent]\nroot = sudo\ntunnels = vxlan\n"
+	const want = "# top\n[DEFAULT]\na = 1\n\n[ml2]\n# what drives it\ndrivers = calico\nkeep = x\ntypes = local\n\n# of the agent\n[agent]\nroot = sudo\n\n[calico]\nhost = etcd\n"
+	got := s.apply(in)
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	if again := s.apply(got); again != got {
+		t.Errorf("twice is not once:\n%s", again)
+	}
+	if got := s.apply("no ini file\n"); got != "no ini file\n" {
+		t.Errorf("a file without sections became %q", got)
+	}
+}
+
+func TestSplitIsTheStream(t *testing.T) {
+	t.Parallel()
+	for stream, want := range map[string]int{
+		"": 0, "a: 1": 1, "---\n---\n": 2, "# c\n---\na: 1\n": 2, "%YAML 1.2\n---\na: 1\n": 1, "a: 1\n...\n%YAML 1.2\n---\nb: 1\n": 2,
+		"a: |\n  ---\n  b\n": 1, "--- |\n text\n--- {a: 1}\n": 2, "---a: 1\n": 1, "a: 1\r\n---\r\nb: 2\r\n": 2,
+	} {
+		documents := split([]byte(stream))
+		var whole strings.Builder
+		for _, d := range documents {
+			whole.Write(d.raw)
+		}
+		if len(documents) != want || whole.String() != stream {
+			t.Errorf("%q: %d documents, want %d: %q", stream, len(documents), want, whole.String())
+		}
+	}
+}
