@@ -39,9 +39,9 @@ demo: bin/ccp bin/ccp-hook bin/etcd37 ## Render the example for both networks in
 test: test-unit fuzz ## Run every test
 
 .PHONY: test-unit
-test-unit: bin/helm3 bin/etcd35 bin/etcd37
+test-unit: bin/ccp bin/helm3 bin/helm4 bin/etcd35 bin/etcd37
 	test/packages.sh etcd-server etcd-client bird iproute2 curl
-	CCP_HELM3=$(BIN)/helm3 go test ./...
+	CCP_HELM3=$(BIN)/helm3 go test -timeout 30m ./...
 
 .PHONY: fuzz
 fuzz: ## Run each fuzzer for FUZZTIME
@@ -55,6 +55,9 @@ fuzz: ## Run each fuzzer for FUZZTIME
 
 bin/helm3: test/tools/go.mod test/tools/go.sum
 	cd test/tools && CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o $(CURDIR)/$@ helm.sh/helm/v3/cmd/helm
+
+bin/kustomize: test/tools/go.mod test/tools/go.sum
+	cd test/tools && CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o $(CURDIR)/$@ sigs.k8s.io/kustomize/kustomize/v5
 
 .PHONY: lint
 lint: bin/helm3 bin/ccp ## gofmt, vet, staticcheck, helm lint, shellcheck, go mod tidy
@@ -71,9 +74,10 @@ conformance: bin/ccp ## Hold the rendered configuration against the real OpenSta
 	test/conformance/run.sh
 
 .PHONY: bench
-bench: bin/ccp bin/helm3 bin/ccp-hook bin/etcd37 ## Measure against helm template, kustomize, raw etcd and the guide's own commands
+bench: bin/ccp bin/helm3 bin/ccp-hook bin/etcd35 bin/etcd37 bin/kustomize ## Measure against helm template, kustomize, raw etcd and the guide's own commands
 	test/packages.sh etcd-client
 	go run ./test/bench/render bin/ccp bin/helm3 $(EXAMPLE)
+	go run ./test/bench/postrender bin/ccp bin/kustomize $(EXAMPLE)
 	go run ./test/bench/felix-status
 
 .PHONY: clean
