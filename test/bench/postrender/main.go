@@ -6,16 +6,13 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"log"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
-	"syscall"
-	"time"
+
+	"github.com/helm-ccp/helm-ccp/test/bench/process"
 )
 
 // runs is how often each command is measured, after one run to warm up.
@@ -58,22 +55,22 @@ func bench(work, ccp, kustomize, example string) error {
 		}
 	}
 	fmt.Printf("%.1f MB, %d objects, median of %d runs, one after the other\n", float64(len(stream))/1e6, strings.Count(stream, "\n---\n")+1, runs)
-	commands := []command{
-		{"ccp post-render (everything)", []string{ccp, "post-render", "-f", example}, small},
-		{"ccp post-render (and a label on each)", []string{ccp, "post-render", "-f", example, "-f", labelled}, small},
-		{"ccp post-render (an empty topology)", []string{ccp, "post-render", "-f", empty}, small},
-		{"kustomize build (a label and a patch)", []string{kustomize, "build", work}, os.DevNull},
+	commands := []process.Command{
+		{What: "ccp post-render (everything)", Args: []string{ccp, "post-render", "-f", example}, Stdin: small},
+		{What: "ccp post-render (and a label on each)", Args: []string{ccp, "post-render", "-f", example, "-f", labelled}, Stdin: small},
+		{What: "ccp post-render (an empty topology)", Args: []string{ccp, "post-render", "-f", empty}, Stdin: small},
+		{What: "kustomize build (a label and a patch)", Args: []string{kustomize, "build", work}},
 	}
-	figures, err := measure(commands, runs)
+	figures, err := process.Measure(runs, commands...)
 	if err != nil {
 		return err
 	}
 	for i, c := range commands {
-		show(c.what, figures[i])
+		fmt.Printf("%-40s %v\n", c.What, figures[i])
 	}
 	last := figures[len(figures)-1]
-	fmt.Printf("%-40s %7.1f    %7.1f\n", "kustomize / ccp with a label", float64(last.wall)/float64(figures[1].wall), float64(last.cpu)/float64(figures[1].cpu))
-	fmt.Printf("%-40s %7.0f ms %7.0f ms CPU\n\n", "one more filter (the label)", ms(figures[1].wall-figures[0].wall), ms(figures[1].cpu-figures[0].cpu))
+	fmt.Printf("%-40s %7.1f    %7.1f\n", "kustomize / ccp with a label", float64(last.Wall)/float64(figures[1].Wall), float64(last.CPU)/float64(figures[1].CPU))
+	fmt.Printf("%-40s %7.0f ms %7.0f ms CPU\n\n", "one more filter (the label)", process.Milliseconds(figures[1].Wall-figures[0].Wall), process.Milliseconds(figures[1].CPU-figures[0].CPU))
 
 	if err := repeat(large, stream, 50_000_000); err != nil {
 		return err
@@ -82,12 +79,12 @@ func bench(work, ccp, kustomize, example string) error {
 	if err != nil {
 		return err
 	}
-	big, err := measure([]command{{"", []string{ccp, "post-render", "-f", example}, large}}, 1)
+	big, err := process.Measure(1, process.Command{Args: []string{ccp, "post-render", "-f", example}, Stdin: large})
 	if err != nil {
 		return err
 	}
-	show(fmt.Sprintf("ccp post-render of %.0f MB", float64(info.Size())/1e6), big[0])
-	fmt.Printf("%-40s %7.1f\n", "memory / input", float64(big[0].memory)/float64(info.Size()))
+	fmt.Printf("%-40s %v\n", fmt.Sprintf("ccp post-render of %.0f MB", float64(info.Size())/1e6), big[0])
+	fmt.Printf("%-40s %7.1f\n", "memory / input", float64(big[0].Memory)/float64(info.Size()))
 	return nil
 }
 
@@ -144,74 +141,4 @@ func manifests(count int) string {
 		}
 	}
 	return out.String()
-}
-
-// command is a process to measure, and the file that it reads.
-type command struct {
-	what  string
-	args  []string
-	stdin string
-}
-
-type figure struct {
-	wall, cpu time.Duration
-	memory    int64 // the process's peak, in bytes
-}
-
-func show(what string, f figure) {
-	fmt.Printf("%-40s %7.0f ms %7.0f ms CPU %5.0f MB\n", what, ms(f.wall), ms(f.cpu), float64(f.memory)/1e6)
-}
-
-func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
-
-// measure runs the commands in turn and returns the medians of each.
-func measure(commands []command, rounds int) ([]figure, error) {
-	all := make([][]figure, len(commands))
-	for round := range rounds + 1 {
-		for i, c := range commands {
-			f, err := once(c)
-			if err != nil {
-				return nil, err
-			}
-			if round > 0 {
-				all[i] = append(all[i], f)
-			}
-		}
-	}
-	medians := make([]figure, len(commands))
-	for i, figures := range all {
-		medians[i] = figure{
-			wall:   median(figures, func(f figure) time.Duration { return f.wall }),
-			cpu:    median(figures, func(f figure) time.Duration { return f.cpu }),
-			memory: median(figures, func(f figure) int64 { return f.memory }),
-		}
-	}
-	return medians, nil
-}
-
-func once(c command) (figure, error) {
-	stdin, err := os.Open(c.stdin)
-	if err != nil {
-		return figure{}, err
-	}
-	defer stdin.Close()
-	cmd := exec.Command(c.args[0], c.args[1:]...)
-	var stderr bytes.Buffer
-	cmd.Stdin, cmd.Stderr = stdin, &stderr
-	start := time.Now()
-	if err := cmd.Run(); err != nil {
-		return figure{}, fmt.Errorf("%s: %w\n%s", strings.Join(c.args, " "), err, stderr.String())
-	}
-	wall := time.Since(start)
-	usage := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	return figure{wall: wall, cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), memory: usage.Maxrss * 1024}, nil // Linux counts kilobytes
-}
-
-func median[T int64 | time.Duration](figures []figure, of func(figure) T) T {
-	values := make([]T, len(figures))
-	for i, f := range figures {
-		values[i] = of(f)
-	}
-	slices.Sort(values)
-	return values[len(values)/2]
 }

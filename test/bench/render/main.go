@@ -9,10 +9,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
-	"syscall"
-	"time"
+
+	"github.com/helm-ccp/helm-ccp/test/bench/process"
 )
 
 // runs is how often each command is measured, after one run to warm up.
@@ -43,17 +42,19 @@ func bench(work, ccp, helm, example string) error {
 		return fmt.Errorf("ccp generate: %w", err)
 	}
 	fmt.Printf("Rendering %s, median of %d runs, one after the other\n", example, runs)
-	figures, err := measure(
-		[]string{ccp, "template", "-f", example},
-		[]string{helm, "template", "ccp", dir, "--namespace", "ccp"},
-	)
+	commands := []process.Command{
+		{What: "ccp template (from the ccp.yaml)", Args: []string{ccp, "template", "-f", example}},
+		{What: "helm template (of the generated chart)", Args: []string{helm, "template", "ccp", dir, "--namespace", "ccp"}},
+	}
+	figures, err := process.Measure(runs, commands...)
 	if err != nil {
 		return err
 	}
-	print("ccp template (from the ccp.yaml)", figures[0])
-	print("helm template (of the generated chart)", figures[1])
-	fmt.Printf("%-42s %7.2f    %7.2f    %7.2f\n\n", "ratio ccp / helm", float64(figures[0].wall)/float64(figures[1].wall),
-		float64(figures[0].cpu)/float64(figures[1].cpu), float64(figures[0].memory)/float64(figures[1].memory))
+	for i, c := range commands {
+		fmt.Printf("%-42s %v\n", c.What, figures[i])
+	}
+	fmt.Printf("%-42s %7.2f    %7.2f    %7.2f\n\n", "ratio ccp / helm", float64(figures[0].Wall)/float64(figures[1].Wall),
+		float64(figures[0].CPU)/float64(figures[1].CPU), float64(figures[0].Memory)/float64(figures[1].Memory))
 
 	fmt.Println("Compiling (ccp values): 200 patterns over N nodes, placed for both networks")
 	file := filepath.Join(work, "many.yaml")
@@ -65,11 +66,11 @@ func bench(work, ccp, helm, example string) error {
 		if err := os.WriteFile(nodes, []byte(nodeNames(count)), 0o600); err != nil {
 			return err
 		}
-		figures, err := measure([]string{ccp, "values", "-f", file, "--nodes", nodes})
+		figures, err := process.Measure(runs, process.Command{Args: []string{ccp, "values", "-f", file, "--nodes", nodes}})
 		if err != nil {
 			return err
 		}
-		print(fmt.Sprintf("%d nodes", count), figures[0])
+		fmt.Printf("%-42s %v\n", fmt.Sprintf("%d nodes", count), figures[0])
 	}
 	return nil
 }
@@ -101,65 +102,4 @@ func nodeNames(count int) string {
 		fmt.Fprintf(&out, "rack%d-node%d\n", i%199, i/199)
 	}
 	return out.String()
-}
-
-type figure struct {
-	wall, cpu time.Duration
-	memory    int64 // the process's peak, in bytes
-}
-
-func print(what string, f figure) {
-	fmt.Printf("%-42s %7.0f ms %7.0f ms CPU %5.0f MB\n", what, ms(f.wall), ms(f.cpu), float64(f.memory)/1e6)
-}
-
-func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
-
-// measure runs the commands in turn and returns the medians of each.
-func measure(commands ...[]string) ([]figure, error) {
-	all := make([][]figure, len(commands))
-	for round := range runs + 1 {
-		for i, args := range commands {
-			f, err := once(args)
-			if err != nil {
-				return nil, err
-			}
-			if round > 0 {
-				all[i] = append(all[i], f)
-			}
-		}
-	}
-	medians := make([]figure, len(commands))
-	for i, figures := range all {
-		medians[i] = figure{
-			wall:   median(figures, func(f figure) time.Duration { return f.wall }),
-			cpu:    median(figures, func(f figure) time.Duration { return f.cpu }),
-			memory: median(figures, func(f figure) int64 { return f.memory }),
-		}
-	}
-	return medians, nil
-}
-
-func once(args []string) (figure, error) {
-	cmd := exec.Command(args[0], args[1:]...)
-	var stderr strings.Builder
-	cmd.Stderr = &stderr
-	start := time.Now()
-	if err := cmd.Run(); err != nil {
-		return figure{}, fmt.Errorf("%s: %w\n%s", strings.Join(args, " "), err, stderr.String())
-	}
-	usage := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	return figure{
-		wall:   time.Since(start),
-		cpu:    cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(),
-		memory: usage.Maxrss * 1024, // Linux counts kilobytes
-	}, nil
-}
-
-func median[T int64 | time.Duration](figures []figure, of func(figure) T) T {
-	values := make([]T, len(figures))
-	for i, f := range figures {
-		values[i] = of(f)
-	}
-	slices.Sort(values)
-	return values[len(values)/2]
 }
