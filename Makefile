@@ -73,6 +73,36 @@ lint: bin/helm3 bin/ccp ## gofmt, vet, staticcheck, helm lint, shellcheck, go mo
 conformance: bin/ccp ## Hold the rendered configuration against the real OpenStack, BIRD and Python (installs Debian packages)
 	test/conformance/run.sh
 
+# A real Kubernetes, for the tests that need one.
+E2E := kubernetes coredns pause e2e-cluster
+KUBERNETES := 1.36.3
+
+bin/kubernetes: $(wildcard test/e2e/kubernetes/*)
+	cd test/e2e/kubernetes && CGO_ENABLED=0 go build -trimpath -ldflags='-s -w -X k8s.io/component-base/version.gitVersion=v$(KUBERNETES) -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=36' -o $(BIN)/kubernetes .
+	ln -sf kubernetes bin/kubectl
+
+bin/coredns: $(wildcard test/e2e/coredns/*)
+	cd test/e2e/coredns && CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o $(BIN)/coredns .
+
+bin/pause: test/e2e/pause/main.go
+	cd test/e2e && CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o $(BIN)/pause ./pause
+
+bin/e2e-cluster: $(wildcard test/e2e/cluster/* test/e2e/cmd/e2e-cluster/*)
+	cd test/e2e && CGO_ENABLED=0 go build -trimpath -o $(BIN)/e2e-cluster ./cmd/e2e-cluster
+
+.PHONY: e2e e2e-up e2e-down e2e-packages
+e2e-packages:
+	test/packages.sh buildah conntrack containerd containernetworking-plugins docker-registry etcd-client etcd-server iproute2 iptables mmdebstrap runc
+
+e2e: build bin/helm3 $(E2E:%=bin/%) e2e-packages ## Run the tests that need a real Kubernetes, on one made here (or on KUBECONFIG)
+	bin/e2e-cluster run go test -C test/e2e -count=1 -timeout 45m ./...
+
+e2e-up: $(E2E:%=bin/%) e2e-packages ## Bring that cluster up and print its kubeconfig
+	bin/e2e-cluster up
+
+e2e-down: bin/e2e-cluster ## Take it down
+	bin/e2e-cluster down
+
 .PHONY: bench
 bench: bin/ccp bin/helm3 bin/ccp-hook bin/etcd35 bin/etcd37 bin/kustomize ## Measure against helm template, kustomize, raw etcd and the guide's own commands
 	test/packages.sh etcd-client
