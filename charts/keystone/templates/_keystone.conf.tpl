@@ -75,5 +75,5 @@ buffer-size = 65535
 {{- end }}
 
 {{- define "keystone.bootstrapJob" -}}
-{{ include "common.jobName" (list . "keystone-bootstrap" (include "keystone.dbSyncJob" .) (toJson .Values.global.openstack) (toJson .Values.global.ingress) (toJson .Values.public_port)) }}
+{{ include "common.jobName" (list . "keystone-bootstrap" (include "keystone.dbSyncJob" .) (toJson .Values.global.openstack) (include "common.publicURL" (list . .Values.public_port "keystone" 5000))) }}
 {{- end }}
