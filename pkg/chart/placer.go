@@ -100,9 +100,14 @@ func (p *placer) valid(owner string, node *ccpfile.Node, path string) bool {
 		defaults, _ = s.defaults["global"].(map[string]any)
 	}
 	merged := overlay(defaults, given)
+	compiled, err := s.schema.compiled()
+	if err != nil { // the chart is at fault, not the file
+		p.problems = append(p.problems, ccpfile.Problem{Path: "charts/" + owner + "/values.schema.json", Message: err.Error()})
+		return false
+	}
 	var invalid *jsonschema.ValidationError
-	if err := s.schema.compiled.Validate(merged); errors.As(err, &invalid) {
-		p.problems = append(p.problems, ccpfile.SchemaProblems(s.schema.compiled, invalid, node, path)...)
+	if err := compiled.Validate(merged); errors.As(err, &invalid) {
+		p.problems = append(p.problems, ccpfile.SchemaProblems(compiled, invalid, node, path)...)
 		return false
 	}
 	return true

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"helm.sh/helm/v3/pkg/chart/loader"
@@ -25,10 +26,10 @@ type source struct {
 	schema   schema                 // values.schema.json
 }
 
-// schema is a JSON schema twice: compiled, to validate with, and as it is
-// written, to look up the x-ccp-* annotations of a key.
+// schema is a JSON schema twice: compiled when it is needed, to validate with,
+// and as it is written, to look up the x-ccp-* annotations of a key.
 type schema struct {
-	compiled *jsonschema.Schema
+	compiled func() (*jsonschema.Schema, error)
 	document map[string]any // the whole file, for its definitions
 	node     map[string]any // the part that describes the value
 }
@@ -92,22 +93,23 @@ func (s *source) file(name string) []byte {
 	return nil
 }
 
-// readSchema compiles the part of a schema file that pointer leads to.
-func readSchema(data []byte, pointer string) (schema, error) {
+// compile compiles the part of a schema file that pointer leads to.
+func compile(data []byte, pointer string) (*jsonschema.Schema, error) {
+	const location = "values.schema.json"
 	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
 	if err != nil {
-		return schema{}, fmt.Errorf("values.schema.json: %w", err)
+		return nil, err
 	}
 	compiler := jsonschema.NewCompiler()
-	const location = "values.schema.json"
 	if err := compiler.AddResource(location, document); err != nil {
-		return schema{}, err
+		return nil, err
 	}
-	compiled, err := compiler.Compile(location + "#" + pointer)
-	if err != nil {
-		return schema{}, err
-	}
-	s := schema{compiled: compiled}
+	return compiler.Compile(location + "#" + pointer)
+}
+
+// readSchema reads the part of a schema file that pointer leads to.
+func readSchema(data []byte, pointer string) (schema, error) {
+	s := schema{compiled: sync.OnceValues(func() (*jsonschema.Schema, error) { return compile(data, pointer) })}
 	if err := json.Unmarshal(data, &s.document); err != nil {
 		return schema{}, fmt.Errorf("values.schema.json: %w", err)
 	}
