@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 )
@@ -127,6 +129,7 @@ func TestObjects(t *testing.T) {
 							t.Errorf("%s is rendered", name(object))
 						}
 						checkPod(t, object)
+						checkPlacementRules(t, object)
 					}
 				})
 			}
@@ -150,6 +153,25 @@ func checkPod(t *testing.T, object runtime.Object) {
 		}
 		if sc := c.SecurityContext; sc == nil || !spec.HostNetwork && !hardened(sc) {
 			t.Errorf("%s: container %s may more than it needs", name(object), c.Name)
+		}
+	}
+}
+
+// checkPlacementRules checks what the first ccp did for every workload: one
+// with hostNetwork or anti-affinity updates without a surge, and a Job runs
+// only on nodes that take part (a hook Job comes before nodes are labelled).
+func checkPlacementRules(t *testing.T, object runtime.Object) {
+	switch o := object.(type) {
+	case *appsv1.Deployment:
+		pod := o.Spec.Template.Spec
+		apart := pod.HostNetwork || pod.Affinity != nil && pod.Affinity.PodAntiAffinity != nil
+		if update := o.Spec.Strategy.RollingUpdate; apart && o.Spec.Strategy.Type != appsv1.RecreateDeploymentStrategyType &&
+			(update == nil || update.MaxSurge.String() != "0" || update.MaxUnavailable.String() != "50%") {
+			t.Errorf("%s: strategy %+v, want maxSurge 0, maxUnavailable 50%%", name(object), o.Spec.Strategy)
+		}
+	case *batchv1.Job:
+		if o.Annotations["helm.sh/hook"] == "" && place(object) == "" {
+			t.Errorf("%s may run anywhere", name(object))
 		}
 	}
 }
