@@ -67,7 +67,7 @@ lint: bin/helm3 bin/ccp ## gofmt, vet, staticcheck, helm lint, shellcheck, go mo
 	go mod tidy -diff
 	test/lint-charts.sh
 	test/packages.sh shellcheck
-	shellcheck .ci/run $$(find test -name '*.sh')
+	shellcheck .ci/run $$(find test plugins -name '*.sh')
 
 .PHONY: conformance
 conformance: bin/ccp ## Hold the rendered configuration against the real OpenStack, BIRD and Python (installs Debian packages)
@@ -102,6 +102,10 @@ e2e-up: $(E2E:%=bin/%) e2e-packages ## Bring that cluster up and print its kubec
 
 e2e-down: bin/e2e-cluster ## Take it down
 	bin/e2e-cluster down
+
+.PHONY: test-argocd
+test-argocd: bin/ccp ## Ask a real argocd-cmp-server for the example's manifests (its first build takes some minutes)
+	cd test/argocd && go test ./...
 
 .PHONY: bench
 bench: bin/ccp bin/helm3 bin/ccp-hook bin/etcd35 bin/etcd37 bin/kustomize ## Measure against helm template, kustomize, raw etcd and the guide's own commands

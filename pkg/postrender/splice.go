@@ -332,7 +332,7 @@ func (s *splicer) trim(start, end, column int, blank bool) int {
 		}
 		line := s.raw[begin:end]
 		text := bytes.TrimLeft(line, " \t")
-		comment := text[0] == '#' && len(line)-len(text) < column
+		comment := bytes.HasPrefix(text, []byte("#")) && len(line)-len(text) < column
 		if !comment && (blank || len(bytes.TrimSpace(text)) > 0) {
 			return end
 		}
