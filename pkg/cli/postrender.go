@@ -59,7 +59,7 @@ Nothing is written unless all of it is good.`,
 	flags := cmd.Flags()
 	flags.StringVar(&opts.Kustomization, "kustomization", "", "folder with a kustomization.yaml that runs over the manifests last")
 	flags.BoolVar(&opts.Strict, "strict", false, "fail when a workload has no place, instead of passing it on as it is")
-	flags.StringVarP(&opts.Namespace, "namespace", "n", os.Getenv("HELM_NAMESPACE"), "namespace of the release (default: kubernetes.namespace of the file)")
+	flags.StringVarP(&opts.Namespace, "namespace", "n", helmNamespace(), "namespace of the release (default: kubernetes.namespace of the file)")
 	return cmd
 }
 
