@@ -147,15 +147,14 @@ func (b *builder) setGlobal() {
 		b.registry = &registry{text(b.cfg.Registry.Get("address")), username, text(b.cfg.Registry.Get("password"))}
 		v.set(library, []string{"images", "pull_secret"}, pullSecret)
 	}
-	for key, value := range map[string]string{"network": b.opts.Network, "release": b.opts.Release, "placement": b.opts.Placement} {
-		at := map[string][]string{"network": {"network", "backend"}, "release": {"openstack", "release"}, "placement": {"placement"}}[key]
-		switch {
-		case value != "":
-			v.set(library, at, value)
-		case key == "placement":
-			v.set(library, at, b.cfg.Placement)
+	override := func(value string, to ...string) {
+		if value != "" {
+			v.set(library, to, value)
 		}
 	}
+	override(b.opts.Network, "network", "backend")
+	override(b.opts.Release, "openstack", "release")
+	override(cmp.Or(b.opts.Placement, b.cfg.Placement), "placement")
 	b.global = v[library]
 	b.values[library] = v[library]
 }
@@ -176,7 +175,7 @@ func (b *builder) resolve() {
 	opts.Placement = b.globalText("placement")
 	chosen, err := topology.Resolve(b.cfg, b.catalog, opts)
 	if err != nil {
-		b.problems = append(b.problems, b.asProblems(err)...)
+		b.problems = append(b.problems, asProblems(err)...)
 		return
 	}
 	b.Topology = chosen
@@ -220,7 +219,7 @@ func (b *builder) release() string {
 	return fallback
 }
 
-func (b *builder) asProblems(err error) ccpfile.Problems {
+func asProblems(err error) ccpfile.Problems {
 	if problems, ok := err.(ccpfile.Problems); ok {
 		return problems
 	}
