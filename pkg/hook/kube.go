@@ -15,7 +15,6 @@ import (
 // keeps the types of all other APIs out of the binary.
 var (
 	secretResource        = schema.GroupVersionResource{Version: "v1", Resource: "secrets"}
-	nodeResource          = schema.GroupVersionResource{Version: "v1", Resource: "nodes"}
 	jobResource           = schema.GroupVersionResource{Group: "batch", Version: "v1", Resource: "jobs"}
 	endpointSliceResource = schema.GroupVersionResource{Group: "discovery.k8s.io", Version: "v1", Resource: "endpointslices"}
 )
@@ -37,6 +36,7 @@ func connect() (*kube, error) {
 	}
 	cfg.UserAgent = "ccp-hook/" + Version
 	cfg.Timeout = 15 * time.Second
+	cfg.QPS, cfg.Burst = 100, 200 // the labels of a thousand nodes are as many requests
 	namespace, _, err := loader.Namespace()
 	if err != nil {
 		return nil, fmt.Errorf("the namespace: %w", err)

@@ -20,6 +20,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic/fake"
 	k8stesting "k8s.io/client-go/testing"
+
+	"github.com/helm-ccp/helm-ccp/pkg/nodelabels"
 )
 
 // fakeKube is client-go's fake, not a real API server. What it lacks is added
@@ -27,7 +29,7 @@ import (
 // labels, and takes those that it owned and no longer applies.
 func fakeKube(objects ...runtime.Object) (func() (*kube, error), *fake.FakeDynamicClient) {
 	lists := map[schema.GroupVersionResource]string{
-		secretResource: "SecretList", nodeResource: "NodeList", jobResource: "JobList", endpointSliceResource: "EndpointSliceList",
+		secretResource: "SecretList", nodelabels.Resource: "NodeList", jobResource: "JobList", endpointSliceResource: "EndpointSliceList",
 	}
 	client := fake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), lists, objects...)
 	var mu sync.Mutex
@@ -204,7 +206,7 @@ func TestLabelNodes(t *testing.T) {
 	connect, client := fakeKube(
 		node("node1", ""), node("node2", `,"role.ccp.openstack.org/gone":"true"`), node("node10", ""))
 	labels := func(name string) map[string]string {
-		got, err := client.Resource(nodeResource).Get(t.Context(), name, metav1.GetOptions{})
+		got, err := client.Resource(nodelabels.Resource).Get(t.Context(), name, metav1.GetOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
