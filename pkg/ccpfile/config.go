@@ -90,6 +90,9 @@ type Config struct {
 	Roles    []Role
 	Services []Instance
 	Replicas []Replica
+	// Charts are the folders of charts besides the built-in ones. A relative
+	// one is relative to the folder of the file that its position names.
+	Charts []Ref
 	// Notices name, once each, the keys that are known but do nothing.
 	Notices []Problem
 }

@@ -20,6 +20,7 @@ func decode(root *Node) *Config {
 		Roles:         decodeRoles(root.Get("roles")),
 		Services:      decodeServices(root.Get("services")),
 		Replicas:      decodeReplicas(root.Get("replicas")),
+		Charts:        refs(root.Get("charts"), "charts"),
 		Notices:       notices(root),
 	}
 	if c.Placement == "" {

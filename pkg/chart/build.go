@@ -38,6 +38,7 @@ type Deployment struct {
 	// warnings, in the order of the file.
 	Notices []ccpfile.Problem
 
+	catalog  *catalog.Catalog
 	charts   []string // the subcharts, sorted
 	sources  map[string]*source
 	secrets  map[string]map[string]string
@@ -56,8 +57,8 @@ func Build(cfg *ccpfile.Config, fsys fs.FS, opts Options) (*Deployment, error) {
 		return nil, err
 	}
 	b := &builder{
-		cfg: cfg, catalog: cat, opts: opts, placer: newPlacer(sources, cat),
-		Deployment: Deployment{sources: sources, Namespace: namespace(cfg)},
+		cfg: cfg, opts: opts, placer: newPlacer(sources, cat),
+		Deployment: Deployment{catalog: cat, sources: sources, Namespace: Namespace(cfg)},
 	}
 	if err := b.build(); err != nil {
 		return nil, err
@@ -68,10 +69,9 @@ func Build(cfg *ccpfile.Config, fsys fs.FS, opts Options) (*Deployment, error) {
 // builder holds what the steps of Build hand to each other.
 type builder struct {
 	Deployment
-	cfg     *ccpfile.Config
-	catalog *catalog.Catalog
-	opts    Options
-	placer  *placer
+	cfg    *ccpfile.Config
+	opts   Options
+	placer *placer
 
 	values     values
 	global     map[string]any
@@ -267,7 +267,8 @@ func (b *builder) notices() []ccpfile.Problem {
 	return slices.Compact(all)
 }
 
-func namespace(cfg *ccpfile.Config) string {
+// Namespace returns where a ccp.yaml wants the release, "ccp" when it does not say.
+func Namespace(cfg *ccpfile.Config) string {
 	if n := cfg.Kubernetes.Get("namespace"); n != nil && n.Kind == ccpfile.Scalar {
 		return fmt.Sprint(n.Scalar)
 	}

@@ -42,13 +42,16 @@ func (d *Deployment) Files() ([]*loader.BufferedFile, error) {
 		files = append(files, &loader.BufferedFile{Name: name, Data: data})
 	}
 	for _, name := range d.charts {
-		metadata.Dependencies = append(metadata.Dependencies, &helmchart.Dependency{Name: name, Version: Version})
+		subchart, err := withoutLibrary(d.sources[name].file("Chart.yaml"))
+		if err != nil {
+			return nil, fmt.Errorf("chart %s: Chart.yaml: %w", name, err)
+		}
+		metadata.Dependencies = append(metadata.Dependencies, &helmchart.Dependency{Name: name, Version: subchart.Version})
 		for _, file := range d.sources[name].files {
 			data := file.Data
 			if file.Name == "Chart.yaml" {
-				var err error
-				if data, err = withoutDependencies(data); err != nil {
-					return nil, fmt.Errorf("chart %s: Chart.yaml: %w", name, err)
+				if data, err = yaml.Marshal(subchart); err != nil {
+					return nil, err
 				}
 			}
 			add("charts/"+name+"/"+file.Name, data)
@@ -72,15 +75,15 @@ func (d *Deployment) Files() ([]*loader.BufferedFile, error) {
 	return files, nil
 }
 
-// withoutDependencies drops a subchart's dependency on the library, which the
-// umbrella holds for all.
-func withoutDependencies(data []byte) ([]byte, error) {
+// withoutLibrary reads a subchart's Chart.yaml, and drops its dependency on the
+// library, which the umbrella holds for all.
+func withoutLibrary(data []byte) (*helmchart.Metadata, error) {
 	var metadata helmchart.Metadata
 	if err := yaml.Unmarshal(data, &metadata); err != nil {
 		return nil, err
 	}
-	metadata.Dependencies = nil
-	return yaml.Marshal(metadata)
+	metadata.Dependencies = slices.DeleteFunc(metadata.Dependencies, func(d *helmchart.Dependency) bool { return d.Name == library })
+	return &metadata, nil
 }
 
 // ValuesYAML returns Values as values.yaml of the umbrella.

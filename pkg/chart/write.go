@@ -26,6 +26,23 @@ func (d *Deployment) Write(dir string, force bool) error {
 	return replace(dir, force, files)
 }
 
+// ErrNotEmpty is what WriteNew returns for a folder that holds something.
+var ErrNotEmpty = errors.New("is not empty")
+
+// WriteNew puts files into the folder dir, as a whole or not at all. The
+// folder must not be there, or be empty; else the error is ErrNotEmpty.
+func WriteNew(dir string, files []*loader.BufferedFile) error {
+	entries, err := os.ReadDir(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return err
+	case len(entries) > 0:
+		return fmt.Errorf("%s %w", dir, ErrNotEmpty)
+	}
+	return replace(dir, false, files)
+}
+
 // replace writes files to a folder beside dir, and then gives it the name dir.
 func replace(dir string, force bool, files []*loader.BufferedFile) (err error) {
 	dir, err = filepath.Abs(dir)

@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/helm-ccp/helm-ccp/charts"
 	"github.com/helm-ccp/helm-ccp/pkg/chart"
 	"github.com/helm-ccp/helm-ccp/pkg/postrender"
 	"github.com/helm-ccp/helm-ccp/pkg/render"
@@ -210,7 +209,11 @@ func (a *argoApp) manifests(in *input, deployment *chart.Deployment) ([]byte, er
 	if err != nil {
 		return nil, err
 	}
-	renderer, err := postrender.New(cfg, deployment, charts.FS, postrender.Options{Namespace: opts.Namespace})
+	set, err := in.charts(cfg)
+	if err != nil {
+		return nil, err
+	}
+	renderer, err := postrender.New(cfg, deployment, set.files, postrender.Options{Namespace: opts.Namespace})
 	if err != nil {
 		return nil, err
 	}

@@ -1,29 +1,18 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"strings"
 
 	"helm.sh/helm/v3/pkg/chart/loader"
 	"helm.sh/helm/v3/pkg/chartutil"
-	"helm.sh/helm/v3/pkg/ignore"
 	"sigs.k8s.io/yaml"
 
+	"github.com/helm-ccp/helm-ccp/pkg/chart"
 	"github.com/helm-ccp/helm-ccp/pkg/render"
-)
-
-// Limits of a chart that an application brings: more is taken for an attack
-// on the machine that renders it.
-const (
-	maxChartFiles = 20_000
-	maxChartBytes = 64 << 20
-	maxChartDepth = 32
 )
 
 // foreign renders the application's own chart, with the CRDs that it brings.
@@ -37,11 +26,11 @@ func (a *argoApp) foreign(opts render.Options) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	reader := &chartReader{root: root.FS()}
-	if err := reader.readChart(dir); err != nil {
+	files, err := chart.ReadFiles(root.FS(), dir)
+	if err != nil {
 		return "", fmt.Errorf("chart %s: %w", a.chart, err)
 	}
-	chrt, err := loader.LoadFiles(reader.files)
+	chrt, err := loader.LoadFiles(files)
 	if err != nil {
 		return "", fmt.Errorf("chart %s: %w", a.chart, err)
 	}
@@ -88,72 +77,4 @@ func insideRoot(root, name string) (string, error) {
 		return "", fmt.Errorf("%s is outside of the repository", name)
 	}
 	return filepath.ToSlash(relative), nil
-}
-
-// chartReader reads a chart's folder through a file system that no link leads
-// out of.
-type chartReader struct {
-	root   fs.FS
-	ignore *ignore.Rules
-	files  []*loader.BufferedFile
-	bytes  int64
-}
-
-func (r *chartReader) readChart(dir string) error {
-	r.ignore = ignore.Empty()
-	file, err := r.root.Open(path.Join(dir, ignore.HelmIgnore))
-	if err == nil {
-		defer file.Close()
-		r.ignore, err = ignore.Parse(file)
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	r.ignore.AddDefaults()
-	return r.read(dir, "", 0)
-}
-
-func (r *chartReader) read(dir, prefix string, depth int) error {
-	if depth > maxChartDepth {
-		return fmt.Errorf("%s: folders are nested deeper than %d, or links lead in a circle", dir, maxChartDepth)
-	}
-	entries, err := fs.ReadDir(r.root, dir)
-	if err != nil {
-		return err
-	}
-	for _, entry := range entries {
-		file, name := path.Join(dir, entry.Name()), path.Join(prefix, entry.Name())
-		info, err := fs.Stat(r.root, file) // of what a link leads to
-		if err != nil {
-			return err
-		}
-		switch {
-		case r.ignore.Ignore(name, info):
-		case info.IsDir():
-			err = r.read(file, name, depth+1)
-		case info.Mode().IsRegular():
-			err = r.add(file, name)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (r *chartReader) add(file, name string) error {
-	opened, err := r.root.Open(file)
-	if err != nil {
-		return err
-	}
-	defer opened.Close()
-	data, err := io.ReadAll(io.LimitReader(opened, maxChartBytes-r.bytes+1))
-	if err != nil {
-		return err
-	}
-	if r.bytes += int64(len(data)); r.bytes > maxChartBytes || len(r.files) == maxChartFiles {
-		return fmt.Errorf("more than %d files or %d MiB", maxChartFiles, maxChartBytes>>20)
-	}
-	r.files = append(r.files, &loader.BufferedFile{Name: name, Data: data})
-	return nil
 }

@@ -3,7 +3,6 @@ package cli
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/helm-ccp/helm-ccp/charts"
 	"github.com/helm-ccp/helm-ccp/pkg/catalog"
 	"github.com/helm-ccp/helm-ccp/pkg/chart"
 )
@@ -26,7 +25,11 @@ func newConfig(streams Streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			cat, err := catalog.Load(charts.FS)
+			set, err := in.charts(cfg)
+			if err != nil {
+				return err
+			}
+			cat, err := catalog.Load(set.files)
 			if err != nil {
 				return err
 			}

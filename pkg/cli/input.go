@@ -16,7 +16,6 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
 
-	"github.com/helm-ccp/helm-ccp/charts"
 	"github.com/helm-ccp/helm-ccp/pkg/ccpfile"
 	"github.com/helm-ccp/helm-ccp/pkg/chart"
 	"github.com/helm-ccp/helm-ccp/pkg/topology"
@@ -50,8 +49,13 @@ func (in *input) addFlags(cmd *cobra.Command) {
 	flags.StringVar(&in.match, "node-match", string(topology.Whole), "whole: a pattern has to match a whole node name; prefix: its beginning, as the first ccp did")
 	flags.StringVar(&in.nodes, "nodes", "", "file with the cluster's nodes: one name a line, or Kubernetes Nodes in YAML or JSON; - for standard input")
 	flags.BoolVar(&in.cluster, "kube", false, "ask the cluster for its nodes")
-	flags.StringVar(&in.config, "kubeconfig", "", "kubeconfig to use with --kube")
-	flags.StringVar(&in.kube.CurrentContext, "kube-context", os.Getenv("HELM_KUBECONTEXT"), "context of the kubeconfig to use with --kube")
+	in.addKubeFlags(flags)
+}
+
+// addKubeFlags adds the flags that choose a cluster.
+func (in *input) addKubeFlags(flags *pflag.FlagSet) {
+	flags.StringVar(&in.config, "kubeconfig", "", "kubeconfig of the cluster (default: as kubectl)")
+	flags.StringVar(&in.kube.CurrentContext, "kube-context", os.Getenv("HELM_KUBECONTEXT"), "context of the kubeconfig (default: its current one)")
 }
 
 // helmNamespace is the namespace that --namespace gives to `helm ccp`: Helm
@@ -95,7 +99,11 @@ func (in *input) build(ctx context.Context) (*chart.Deployment, error) {
 	if in.match != string(topology.Whole) && in.match != string(topology.Prefix) {
 		return nil, wrongf("--node-match: want whole or prefix, got %q", in.match)
 	}
-	deployment, err := chart.Build(cfg, charts.FS, chart.Options{Options: topology.Options{
+	set, err := in.charts(cfg)
+	if err != nil {
+		return nil, together(loadErr, err)
+	}
+	deployment, err := set.build(cfg, chart.Options{Options: topology.Options{
 		Network:   in.network,
 		Release:   in.release,
 		Placement: in.placement,

@@ -12,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/helm-ccp/helm-ccp/charts"
 	"github.com/helm-ccp/helm-ccp/pkg/postrender"
 )
 
@@ -69,12 +68,16 @@ func postRender(cmd *cobra.Command, in *input, opts postrender.Options) (*postre
 	if err != nil {
 		return nil, err
 	}
+	set, err := in.charts(cfg)
+	if err != nil {
+		return nil, err
+	}
 	deployment, err := in.build(cmd.Context())
 	if err != nil {
 		return nil, err
 	}
 	opts.Namespace = cmp.Or(opts.Namespace, deployment.Namespace)
-	renderer, err := postrender.New(cfg, deployment, charts.FS, opts)
+	renderer, err := postrender.New(cfg, deployment, set.files, opts)
 	if err != nil {
 		return nil, err
 	}

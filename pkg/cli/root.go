@@ -9,8 +9,11 @@ import (
 	"io"
 	"os/signal"
 	"syscall"
+	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
+	"k8s.io/klog/v2"
 
 	"github.com/helm-ccp/helm-ccp/pkg/ccpfile"
 	"github.com/helm-ccp/helm-ccp/pkg/chart"
@@ -40,6 +43,9 @@ func wrongf(format string, args ...any) error { return errWrong{fmt.Errorf(forma
 func Run(args []string, streams Streams) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
+	// A second Ctrl-C ends the process at once; not the same one that a parent passes on, too.
+	context.AfterFunc(ctx, func() { time.AfterFunc(time.Second, stop) })
+	klog.SetLogger(logr.Discard()) // what client-go tells is for its developers
 	cmd := newRoot(streams)
 	cmd.SetArgs(args)
 	cmd.SetIn(streams.In)
@@ -51,6 +57,8 @@ func Run(args []string, streams Streams) int {
 	switch {
 	case err == nil:
 		return exitDone
+	case errors.Is(err, errNotReady):
+		return exitFailed
 	case errors.As(err, &problems):
 		fmt.Fprintln(streams.Err, problems.Error())
 		return exitWrong
@@ -84,7 +92,8 @@ network is Calico or Open vSwitch.`,
 	root.AddCommand(
 		newValidate(streams), newTopology(streams), newValues(streams), newGenerate(streams),
 		newTemplate(streams), newSecret(streams), newConfig(streams), newVersion(streams), newPostRender(streams),
-		newGetter(streams), newArgoCD(streams),
+		newGetter(streams), newArgoCD(streams), newCreate(streams), newLint(streams),
+		newDeploy(streams), newStatus(streams), newOpenrc(streams), newCleanup(streams), newLabelNodes(streams),
 	)
 	markUsage(root)
 	return root

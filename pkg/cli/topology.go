@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -44,12 +43,7 @@ func newTopology(streams Streams) *cobra.Command {
 	return cmd
 }
 
-func writeTopologyJSON(w io.Writer, t *topology.Topology) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	encoder.SetEscapeHTML(false)
-	return encoder.Encode(t)
-}
+func writeTopologyJSON(w io.Writer, t *topology.Topology) error { return printJSON(w, t) }
 
 func writeTopologyYAML(w io.Writer, t *topology.Topology) error {
 	data, err := yaml.Marshal(t)

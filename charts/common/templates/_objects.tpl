@@ -101,6 +101,8 @@ kind: Ingress
 metadata:
   name: {{ index . 1 }}
   labels: {{- include "common.labels" . | nindent 4 }}
+  annotations:
+    ccp.openstack.org/url: https://{{ $port.ingress }}.{{ $ingress.domain }}:{{ $ingress.port }}
 spec:
   rules:
     - host: {{ $port.ingress }}.{{ $ingress.domain }}

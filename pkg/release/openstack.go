@@ -1,0 +1,336 @@
+package release
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/gophercloud/gophercloud/v2"
+	"github.com/gophercloud/gophercloud/v2/openstack"
+	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
+	"github.com/gophercloud/gophercloud/v2/openstack/image/v2/images"
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/layer3/floatingips"
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/layer3/routers"
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/networks"
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/ports"
+	"k8s.io/client-go/rest"
+)
+
+// OpenStack says how to reach the APIs of the deployment.
+type OpenStack struct {
+	// AuthURL is Keystone's address. When it is empty, the APIs are reached
+	// through the API server of Kubernetes, which works from wherever kubectl
+	// does.
+	AuthURL string
+	// CACert is the certificate, in PEM, that AuthURL's is checked with, and
+	// Insecure leaves the check out.
+	CACert   []byte
+	Insecure bool
+}
+
+// kindOfResource is one kind of what users make in OpenStack.
+type kindOfResource struct {
+	name string
+	// list returns the ids of all there are, of all projects.
+	list   func(context.Context) ([]string, error)
+	remove func(context.Context, string) error
+}
+
+// cleanupOpenStack removes what users made, in an order that leaves no part of
+// it behind on the nodes or in Calico's datastore.
+func (c *Client) cleanupOpenStack(ctx context.Context, opts CleanupOptions) error {
+	env, internal, err := c.openrc(ctx)
+	if errors.Is(err, ErrNoOpenrc) {
+		return nil // nobody could make anything
+	} else if err != nil {
+		return skippable(err)
+	}
+	provider, err := c.logIn(ctx, env, internal, *opts.OpenStack)
+	if err != nil {
+		return skippable(fmt.Errorf("logging in to Keystone: %w", err))
+	}
+	endpoint := gophercloud.EndpointOpts{Region: env["OS_REGION_NAME"], Availability: gophercloud.AvailabilityInternal}
+	if opts.OpenStack.AuthURL != "" {
+		endpoint.Availability = gophercloud.AvailabilityPublic
+	}
+	kinds, err := resourceKinds(provider, endpoint)
+	if err != nil {
+		return skippable(err)
+	}
+	for _, kind := range kinds {
+		if err := c.removeAll(ctx, kind, opts.Timeout); err != nil {
+			return skippable(fmt.Errorf("removing OpenStack's %s: %w", kind.name, err))
+		}
+	}
+	return nil
+}
+
+func skippable(err error) error {
+	return fmt.Errorf("%w\nTo remove the deployment without what is in it, give --skip-os-cleanup: servers that run keep running on their nodes then", err)
+}
+
+// logIn gets a token of the administrator.
+func (c *Client) logIn(ctx context.Context, env map[string]string, internal string, o OpenStack) (*gophercloud.ProviderClient, error) {
+	provider, err := openstack.NewClient(cmp.Or(o.AuthURL, internal, env["OS_AUTH_URL"]))
+	if err != nil {
+		return nil, err
+	}
+	if o.AuthURL == "" {
+		transport, err := rest.TransportFor(c.config)
+		if err != nil {
+			return nil, err
+		}
+		provider.HTTPClient = http.Client{Transport: throughAPIServer{c, transport}}
+	} else {
+		config := &tls.Config{InsecureSkipVerify: o.Insecure, MinVersion: tls.VersionTLS12}
+		if len(o.CACert) > 0 {
+			config.RootCAs = x509.NewCertPool()
+			if !config.RootCAs.AppendCertsFromPEM(o.CACert) {
+				return nil, errors.New("the CA certificate is not one in PEM")
+			}
+		}
+		transport := http.DefaultTransport.(*http.Transport).Clone()
+		transport.TLSClientConfig = config
+		provider.HTTPClient = http.Client{Transport: transport}
+	}
+	return provider, openstack.Authenticate(ctx, provider, gophercloud.AuthOptions{
+		IdentityEndpoint: provider.IdentityEndpoint,
+		Username:         env["OS_USERNAME"], Password: env["OS_PASSWORD"],
+		DomainName: env["OS_USER_DOMAIN_NAME"], AllowReauth: true,
+		Scope: &gophercloud.AuthScope{ProjectName: env["OS_PROJECT_NAME"], DomainName: env["OS_PROJECT_DOMAIN_NAME"]},
+	})
+}
+
+// throughAPIServer sends requests for a Service of the release's namespace,
+// http://NAME.NAMESPACE.svc…:PORT/, through the API server's proxy.
+type throughAPIServer struct {
+	client    *Client
+	transport http.RoundTripper
+}
+
+func (t throughAPIServer) RoundTrip(request *http.Request) (*http.Response, error) {
+	name, domain, _ := strings.Cut(request.URL.Hostname(), ".")
+	if domain != "" && domain != t.client.namespace && !strings.HasPrefix(domain, t.client.namespace+".svc") {
+		return nil, fmt.Errorf("%s is not a Service in the namespace %s; give --auth-url to reach OpenStack from here", request.URL.Host, t.client.namespace)
+	}
+	target := t.client.kube.CoreV1().RESTClient().Get().Namespace(t.client.namespace).Resource("services").
+		Name(request.URL.Scheme + ":" + name + ":" + request.URL.Port()).SubResource("proxy").URL()
+	through := request.Clone(request.Context())
+	through.URL = &url.URL{
+		Scheme: target.Scheme, Host: target.Host,
+		Path: target.Path + request.URL.Path, RawQuery: request.URL.RawQuery,
+	}
+	through.Host = target.Host
+	return t.transport.RoundTrip(through)
+}
+
+// resourceKinds are the kinds that the deployment's services have, those that
+// hold others first.
+func resourceKinds(provider *gophercloud.ProviderClient, endpoint gophercloud.EndpointOpts) ([]kindOfResource, error) {
+	var kinds []kindOfResource
+	compute, err := openstack.NewComputeV2(provider, endpoint)
+	if err == nil {
+		kinds = append(kinds, serverKind(compute))
+	} else if !notOffered(err) {
+		return nil, err
+	}
+	image, err := openstack.NewImageV2(provider, endpoint)
+	if err == nil {
+		kinds = append(kinds, imageKind(image))
+	} else if !notOffered(err) {
+		return nil, err
+	}
+	network, err := openstack.NewNetworkV2(provider, endpoint)
+	if err == nil {
+		kinds = append(kinds, floatingIPKind(network), routerKind(network), portKind(network), networkKind(network))
+	} else if !notOffered(err) {
+		return nil, err
+	}
+	return kinds, nil
+}
+
+// notOffered says that the catalog has no such service.
+func notOffered(err error) bool {
+	var missing *gophercloud.ErrEndpointNotFound
+	return errors.As(err, &missing) || errors.As(err, new(gophercloud.ErrEndpointNotFound))
+}
+
+func serverKind(client *gophercloud.ServiceClient) kindOfResource {
+	return kindOfResource{
+		name: "servers",
+		list: func(ctx context.Context) ([]string, error) {
+			page, err := servers.List(client, servers.ListOpts{AllTenants: true}).AllPages(ctx)
+			if err != nil {
+				return nil, err
+			}
+			found, err := servers.ExtractServers(page)
+			return ids(found, func(s servers.Server) string { return s.ID }), err
+		},
+		remove: func(ctx context.Context, id string) error { return servers.Delete(ctx, client, id).ExtractErr() },
+	}
+}
+
+func imageKind(client *gophercloud.ServiceClient) kindOfResource {
+	return kindOfResource{
+		name: "images",
+		list: func(ctx context.Context) ([]string, error) {
+			page, err := images.List(client, images.ListOpts{}).AllPages(ctx)
+			if err != nil {
+				return nil, err
+			}
+			found, err := images.ExtractImages(page)
+			return ids(found, func(i images.Image) string { return i.ID }), err
+		},
+		remove: func(ctx context.Context, id string) error {
+			protected := false
+			if found, err := images.Get(ctx, client, id).Extract(); err == nil && found.Protected {
+				update := images.UpdateOpts{images.ReplaceImageProtected{NewProtected: protected}}
+				if _, err := images.Update(ctx, client, id, update).Extract(); err != nil {
+					return err
+				}
+			}
+			return images.Delete(ctx, client, id).ExtractErr()
+		},
+	}
+}
+
+func floatingIPKind(client *gophercloud.ServiceClient) kindOfResource {
+	return kindOfResource{
+		name: "floating IPs",
+		list: func(ctx context.Context) ([]string, error) {
+			page, err := floatingips.List(client, floatingips.ListOpts{}).AllPages(ctx)
+			if err != nil {
+				return nil, err
+			}
+			found, err := floatingips.ExtractFloatingIPs(page)
+			return ids(found, func(f floatingips.FloatingIP) string { return f.ID }), err
+		},
+		remove: func(ctx context.Context, id string) error { return floatingips.Delete(ctx, client, id).ExtractErr() },
+	}
+}
+
+func routerKind(client *gophercloud.ServiceClient) kindOfResource {
+	return kindOfResource{
+		name: "routers",
+		list: func(ctx context.Context) ([]string, error) {
+			page, err := routers.List(client, routers.ListOpts{}).AllPages(ctx)
+			if err != nil {
+				return nil, err
+			}
+			found, err := routers.ExtractRouters(page)
+			return ids(found, func(r routers.Router) string { return r.ID }), err
+		},
+		remove: func(ctx context.Context, id string) error {
+			page, err := ports.List(client, ports.ListOpts{DeviceID: id}).AllPages(ctx)
+			if err != nil {
+				return err
+			}
+			attached, err := ports.ExtractPorts(page)
+			if err != nil {
+				return err
+			}
+			for _, port := range attached {
+				if port.DeviceOwner == "network:router_gateway" {
+					continue // goes with the router
+				}
+				_, err := routers.RemoveInterface(ctx, client, id, routers.RemoveInterfaceOpts{PortID: port.ID}).Extract()
+				if err != nil && !gophercloud.ResponseCodeIs(err, http.StatusNotFound) {
+					return err
+				}
+			}
+			return routers.Delete(ctx, client, id).ExtractErr()
+		},
+	}
+}
+
+func portKind(client *gophercloud.ServiceClient) kindOfResource {
+	return kindOfResource{
+		name: "ports",
+		list: func(ctx context.Context) ([]string, error) {
+			page, err := ports.List(client, ports.ListOpts{}).AllPages(ctx)
+			if err != nil {
+				return nil, err
+			}
+			found, err := ports.ExtractPorts(page)
+			var users []string
+			for _, port := range found {
+				if !strings.HasPrefix(port.DeviceOwner, "network:") { // Neutron's own go with their network
+					users = append(users, port.ID)
+				}
+			}
+			return users, err
+		},
+		remove: func(ctx context.Context, id string) error { return ports.Delete(ctx, client, id).ExtractErr() },
+	}
+}
+
+func networkKind(client *gophercloud.ServiceClient) kindOfResource {
+	return kindOfResource{
+		name: "networks",
+		list: func(ctx context.Context) ([]string, error) {
+			page, err := networks.List(client, networks.ListOpts{}).AllPages(ctx)
+			if err != nil {
+				return nil, err
+			}
+			found, err := networks.ExtractNetworks(page)
+			return ids(found, func(n networks.Network) string { return n.ID }), err
+		},
+		remove: func(ctx context.Context, id string) error { return networks.Delete(ctx, client, id).ExtractErr() },
+	}
+}
+
+func ids[T any](items []T, id func(T) string) []string {
+	out := make([]string, 0, len(items))
+	for _, item := range items {
+		out = append(out, id(item))
+	}
+	return out
+}
+
+// removeAll removes everything of a kind and waits until it has gone.
+func (c *Client) removeAll(ctx context.Context, kind kindOfResource, timeout time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	asked := map[string]bool{}
+	for {
+		left, err := kind.list(ctx)
+		if gophercloud.ResponseCodeIs(err, http.StatusNotFound) {
+			return nil // an extension that this network does not have
+		} else if err != nil {
+			return err
+		}
+		if len(left) == 0 {
+			if len(asked) > 0 {
+				c.stepf("removed %d %s in OpenStack", len(asked), kind.name)
+			}
+			return nil
+		}
+		var errs []error
+		for _, id := range left {
+			if asked[id] {
+				continue
+			}
+			err := kind.remove(ctx, id)
+			switch {
+			case err == nil || gophercloud.ResponseCodeIs(err, http.StatusNotFound):
+				asked[id] = true
+			case gophercloud.ResponseCodeIs(err, http.StatusConflict): // something that uses it still goes
+				errs = append(errs, err)
+			default:
+				return fmt.Errorf("%s: %w", id, err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%d are left after %s: %s %w", len(left), timeout, strings.Join(left, ", "), errors.Join(errs...))
+		case <-time.After(time.Second):
+		}
+	}
+}
