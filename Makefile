@@ -6,7 +6,8 @@ SHELL := /bin/bash
 BIN := $(CURDIR)/bin
 EXAMPLE := examples/calico/ccp.yaml
 GOFILES := $(shell find cmd pkg charts -name '*.go' -not -name '*_test.go' 2>/dev/null)
-CHARTFILES := $(shell find charts -type f 2>/dev/null)
+CHARTFILES := $(shell find charts -type f -not -path '*/tests/*' -not -name '*.md*' 2>/dev/null)
+CHARTS := $(filter-out charts/common,$(patsubst %/Chart.yaml,%,$(wildcard charts/*/Chart.yaml)))
 TOOLS := go tool -modfile=$(CURDIR)/test/tools/go.mod
 FUZZTIME ?= 3s
 VERSION := 0.1.0
@@ -36,12 +37,16 @@ demo: bin/ccp bin/ccp-hook bin/etcd37 ## Render the example for both networks in
 	test/demo/run.sh $(EXAMPLE)
 
 .PHONY: test
-test: test-unit fuzz ## Run every test
+test: test-unit test-charts fuzz ## Run every test
 
 .PHONY: test-unit
 test-unit: bin/ccp bin/helm3 bin/helm4 bin/etcd35 bin/etcd37
 	test/packages.sh etcd-server etcd-client bird iproute2 curl
 	CCP_HELM3=$(BIN)/helm3 go test -timeout 30m ./...
+
+.PHONY: test-charts
+test-charts: bin/helm-unittest ## Run the charts' own tests, charts/*/tests
+	bin/helm-unittest --strict $(CHARTS) 2> >(grep -v 'found symbolic link' >&2)
 
 .PHONY: fuzz
 fuzz: ## Run each fuzzer for FUZZTIME
@@ -59,15 +64,29 @@ bin/helm3: test/tools/go.mod test/tools/go.sum
 bin/kustomize: test/tools/go.mod test/tools/go.sum
 	cd test/tools && CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o $(CURDIR)/$@ sigs.k8s.io/kustomize/kustomize/v5
 
+bin/helm-docs: test/helm-docs/go.mod test/helm-docs/go.sum
+	cd test/helm-docs && CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o $(CURDIR)/$@ github.com/norwoodj/helm-docs/cmd/helm-docs
+
+bin/helm-unittest: test/helm-unittest/go.mod test/helm-unittest/go.sum
+	cd test/helm-unittest && CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o $(CURDIR)/$@ github.com/helm-unittest/helm-unittest/cmd/helm-unittest
+
+.PHONY: docs global
+docs: bin/helm-docs ## Make the charts' READMEs from their comments
+	test/chart-readmes.sh
+
+global: ## Copy the values that all charts share, of charts/common, into each chart
+	test/global.sh
+
 .PHONY: lint
-lint: bin/helm3 bin/ccp ## gofmt, vet, staticcheck, helm lint, shellcheck, go mod tidy
+lint: bin/helm3 bin/ccp bin/helm-docs ## gofmt, vet, staticcheck, helm lint, the charts' READMEs, shellcheck, go mod tidy
 	@test -z "$$(gofmt -l cmd pkg charts test)" || { gofmt -l cmd pkg charts test; echo 'run gofmt on these'; exit 1; }
 	go vet ./...
 	$(TOOLS) staticcheck ./...
 	go mod tidy -diff
 	test/lint-charts.sh
+	test/chart-readmes.sh --check
 	test/packages.sh shellcheck
-	shellcheck .ci/run $$(find test plugins -name '*.sh')
+	shellcheck .ci/run plugins/helm4/ccp-getter/run $$(find build test plugins -name '*.sh')
 
 .PHONY: conformance
 conformance: bin/ccp ## Hold the rendered configuration against the real OpenStack, BIRD and Python (installs Debian packages)
@@ -90,11 +109,14 @@ bin/pause: test/e2e/pause/main.go
 bin/e2e-cluster: $(wildcard test/e2e/cluster/* test/e2e/cmd/e2e-cluster/*)
 	cd test/e2e && CGO_ENABLED=0 go build -trimpath -o $(BIN)/e2e-cluster ./cmd/e2e-cluster
 
+bin/kwok: test/e2e/kwok/go.mod test/e2e/kwok/go.sum
+	cd test/e2e/kwok && CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o $(BIN)/kwok sigs.k8s.io/kwok/cmd/kwok
+
 .PHONY: e2e e2e-up e2e-down e2e-packages
 e2e-packages:
 	test/packages.sh buildah conntrack containerd containernetworking-plugins docker-registry etcd-client etcd-server iproute2 iptables mmdebstrap runc
 
-e2e: build bin/helm3 $(E2E:%=bin/%) e2e-packages ## Run the tests that need a real Kubernetes, on one made here (or on KUBECONFIG)
+e2e: build bin/helm3 bin/helm4 bin/kwok $(E2E:%=bin/%) e2e-packages ## Run the tests that need a real Kubernetes, on one made here (or on KUBECONFIG)
 	bin/e2e-cluster run go test -C test/e2e -count=1 -timeout 45m ./...
 
 e2e-up: $(E2E:%=bin/%) e2e-packages ## Bring that cluster up and print its kubeconfig
@@ -114,9 +136,13 @@ bench: bin/ccp bin/helm3 bin/ccp-hook bin/etcd35 bin/etcd37 bin/kustomize ## Mea
 	go run ./test/bench/postrender bin/ccp bin/kustomize $(EXAMPLE)
 	go run ./test/bench/felix-status
 
+.PHONY: release
+release: ## Make dist/: the plugin as archives for amd64 and arm64, and their checksums
+	build/release.sh $(VERSION) dist amd64 arm64
+
 .PHONY: clean
 clean: ## Remove what was built
-	rm -rf bin _out
+	rm -rf bin dist _out
 
 bin/helm4: test/helm4/go.mod test/helm4/go.sum
 	cd test/helm4 && CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o $(CURDIR)/$@ helm.sh/helm/v4/cmd/helm

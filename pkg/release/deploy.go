@@ -315,6 +315,13 @@ func (c *Client) rollback(w *waiter, config *action.Configuration, d Deployment,
 	}
 	c.stepf("the upgrade failed; rolling back to revision %d", good.Version)
 	w.err, w.concerns = nil, nil
+	roles, err := rolesOf(good)
+	if err == nil && d.Part == nil {
+		err = c.labelNodes(w.ctx, roles)
+	}
+	if err != nil {
+		return fmt.Errorf("%w\nand the labels of the nodes could not be put back: %w", why, err)
+	}
 	rollback := action.NewRollback(config)
 	rollback.Version, rollback.MaxHistory = good.Version, 10
 	rollback.Wait, rollback.WaitForJobs, rollback.Timeout = true, true, d.Timeout

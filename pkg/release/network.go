@@ -8,10 +8,13 @@ import (
 	"strings"
 
 	"helm.sh/helm/v3/pkg/action"
+	"helm.sh/helm/v3/pkg/chartutil"
 	"helm.sh/helm/v3/pkg/kube"
 	helmrelease "helm.sh/helm/v3/pkg/release"
+	"sigs.k8s.io/yaml"
 
 	"github.com/helm-ccp/helm-ccp/pkg/render"
+	"github.com/helm-ccp/helm-ccp/pkg/topology"
 )
 
 // NetworkSwitchError refuses to change the network backend of a running release.
@@ -122,3 +125,38 @@ func (c *Client) render(d Deployment) (*helmrelease.Release, error) {
 
 // errorsOf joins what Helm returns as a list.
 func errorsOf(_ *kube.Result, errs []error) error { return errors.Join(errs...) }
+
+// rolesOf returns how a revision labels the nodes; nil when it doesn't.
+func rolesOf(r *helmrelease.Release) (*topology.Matcher, error) {
+	merged, err := chartutil.CoalesceValues(r.Chart, r.Config)
+	if err != nil {
+		return nil, err
+	}
+	data, err := merged.YAML()
+	if err != nil {
+		return nil, err
+	}
+	var values struct {
+		Global struct {
+			Placement string
+			Network   struct{ Backend string }
+		}
+		LabelNodes struct {
+			Nodes     []topology.Group
+			Match     topology.Match
+			IdleRoles map[string][]string `json:"idle_roles"`
+		} `json:"label_nodes"`
+	}
+	if err := yaml.Unmarshal([]byte(data), &values); err != nil {
+		return nil, err
+	}
+	if values.Global.Placement != topology.PlacementLabel || len(values.LabelNodes.Nodes) == 0 {
+		return nil, nil
+	}
+	idle := values.LabelNodes.IdleRoles[values.Global.Network.Backend]
+	for i := range values.LabelNodes.Nodes {
+		group := &values.LabelNodes.Nodes[i]
+		group.Roles = slices.DeleteFunc(group.Roles, func(role string) bool { return slices.Contains(idle, role) })
+	}
+	return topology.NewMatcher(values.LabelNodes.Nodes, values.LabelNodes.Match)
+}

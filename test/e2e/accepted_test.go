@@ -34,14 +34,9 @@ func TestAccepted(t *testing.T) {
 // with each that is refused, and each that breaks the baseline and may not.
 func accept(t *testing.T, name, manifests string) {
 	namespace(t, name, "pod-security.kubernetes.io/warn=baseline")
-	// A namespace by flag would be for every object, and the hook has some in kube-system.
-	dir := t.TempDir()
-	config := dir + "/kubeconfig"
-	write(t, config, run(t, "", "kubectl", "config", "view", "--raw", "--flatten"))
-	run(t, "", "kubectl", "--kubeconfig", config, "config", "set-context", "--current", "--namespace", name)
-
+	dir, config := t.TempDir(), inNamespace(t, name)
 	var ofHost, others []string
-	for _, document := range regexp.MustCompile(`(?m)^---$`).Split(manifests, -1) {
+	for _, document := range documents(manifests) {
 		switch {
 		case field(document, "kind") == "":
 		case slices.Contains(ofTheHost, field(document, "  name")):
@@ -50,19 +45,35 @@ func accept(t *testing.T, name, manifests string) {
 			others = append(others, document)
 		}
 	}
-	for file, documents := range map[string][]string{dir + "/host.yaml": ofHost, dir + "/others.yaml": others} {
-		write(t, file, strings.Join(documents, "\n---\n"))
+	for file, chosen := range map[string][]string{dir + "/host.yaml": ofHost, dir + "/others.yaml": others} {
+		write(t, file, strings.Join(chosen, "\n---\n"))
 		out, warnings, err := capture(t, "kubectl", "--kubeconfig", config, "apply", "--server-side", "--dry-run=server", "-f", file)
 		if err != nil {
 			t.Errorf("%v\n%s", err, warnings)
 		}
-		if got := strings.Count(out, "\n"); got != len(documents) {
-			t.Errorf("%d of %d objects were accepted", got, len(documents))
+		if got := strings.Count(out, "\n"); got != len(chosen) {
+			t.Errorf("%d of %d objects were accepted", got, len(chosen))
 		}
 		if file == dir+"/others.yaml" && strings.Contains(warnings, "would violate PodSecurity") {
 			t.Error(warnings)
 		}
 	}
+}
+
+// inNamespace returns a kubeconfig whose current namespace is another. A
+// namespace by flag would be for every object, and the hook has some in
+// kube-system.
+func inNamespace(t *testing.T, name string) string {
+	t.Helper()
+	config := t.TempDir() + "/kubeconfig"
+	write(t, config, run(t, "", "kubectl", "config", "view", "--raw", "--flatten"))
+	run(t, "", "kubectl", "--kubeconfig", config, "config", "set-context", "--current", "--namespace", name)
+	return config
+}
+
+// documents splits manifests.
+func documents(manifests string) []string {
+	return regexp.MustCompile(`(?m)^---$`).Split(manifests, -1)
 }
 
 // field returns the value of the first line of a document that begins with the

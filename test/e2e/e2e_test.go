@@ -6,7 +6,6 @@ package e2e
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,9 +13,9 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/helm-ccp/helm-ccp/test/e2e/cluster"
 )
+
+type object = map[string]any
 
 // guide is the configuration of the guide; small fits it to the test cluster.
 var guide, small = repository("examples/calico/ccp.yaml"), "testdata/small.yaml"
@@ -42,16 +41,20 @@ func own(t *testing.T) {
 }
 
 // try runs a command and returns its standard output; what it printed on
-// standard error is the error's text.
+// standard error is the error's text. A command that takes long is in the log.
 func try(t *testing.T, stdin, name string, args ...string) (string, error) {
 	t.Helper()
 	cmd := exec.Command(name, args...)
 	cmd.Stdin = strings.NewReader(stdin)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
+	start := time.Now()
 	out, err := cmd.Output()
+	if took := time.Since(start); took > 3*time.Second {
+		t.Logf("%4.0f s  %.150s", took.Seconds(), name+" "+strings.Join(args, " "))
+	}
 	if err != nil {
-		err = fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, stderr.String())
+		err = fmt.Errorf("%s %s: %w\n%.4000s", name, strings.Join(args, " "), err, stderr.String())
 	}
 	return string(out), err
 }
@@ -70,11 +73,24 @@ func run(t *testing.T, stdin, name string, args ...string) string {
 func get[T any](t *testing.T, args ...string) T {
 	t.Helper()
 	var value T
-	out := run(t, "", "kubectl", append([]string{"get", "-o", "json"}, args...)...)
-	if err := json.Unmarshal([]byte(out), &value); err != nil {
+	unmarshal(t, run(t, "", "kubectl", append([]string{"get", "-o", "json"}, args...)...), &value)
+	return value
+}
+
+func unmarshal(t *testing.T, text string, value any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(text), value); err != nil {
+		t.Fatalf("%v in %s", err, text)
+	}
+}
+
+func marshal(t *testing.T, value any) string {
+	t.Helper()
+	text, err := json.Marshal(value)
+	if err != nil {
 		t.Fatal(err)
 	}
-	return value
+	return string(text)
 }
 
 // eventually repeats a condition until it returns nil, and fails the test with
@@ -110,62 +126,17 @@ func removeAfter(t *testing.T, name string) {
 	t.Helper()
 	t.Cleanup(func() {
 		for _, args := range [][]string{
+			// A namespace is looked at again only after half the grace period of the most patient pod in it, so
+			// the pods go first.
+			{"delete", "statefulsets,deployments,daemonsets,jobs,pods", "--all", "--namespace", name, "--timeout=3m"},
 			{"delete", "namespace", name, "--ignore-not-found", "--timeout=3m"},
 		} {
-			if out, err := exec.Command("kubectl", args...).CombinedOutput(); err != nil {
-				t.Errorf("kubectl %s: %v: %s", strings.Join(args, " "), err, out)
+			if _, err := try(t, "", "kubectl", args...); err != nil {
+				t.Error(err)
 			}
 		}
 		releaseVolumes(t)
 	})
-}
-
-// releaseVolumes empties the local volumes whose claim is gone, and makes them
-// available again.
-func releaseVolumes(t *testing.T) {
-	t.Helper()
-	dir := os.Getenv("CCP_E2E_DIR")
-	if dir == "" {
-		return
-	}
-	out, err := exec.Command("kubectl", "get", "persistentvolumes", "-o",
-		`jsonpath={range .items[?(@.status.phase=="Released")]}{.metadata.name}{"\n"}{end}`).Output()
-	if err != nil {
-		t.Error(err)
-	}
-	for _, name := range strings.Fields(string(out)) {
-		node, number, _ := strings.Cut(name, "-")
-		path := filepath.Join(dir, "nodes", node, "own/var/lib/volumes", number)
-		entries, err := os.ReadDir(path)
-		for _, entry := range entries {
-			err = errors.Join(err, os.RemoveAll(filepath.Join(path, entry.Name())))
-		}
-		_, patchErr := exec.Command("kubectl", "patch", "persistentvolume", name, "--type=json",
-			"--patch", `[{"op": "remove", "path": "/spec/claimRef"}]`).Output()
-		if err := errors.Join(err, patchErr); err != nil {
-			t.Errorf("volume %s: %v", name, err)
-		}
-	}
-}
-
-// hookImage builds the image of ccp-hook with the recipe that users have, and
-// pushes it to the cluster's registry.
-func hookImage(t *testing.T) {
-	t.Helper()
-	own(t)
-	binary, err := exec.LookPath("ccp-hook")
-	if err != nil {
-		t.Fatal("run make bin/ccp-hook: ", err)
-	}
-	images := cluster.Images{
-		Storage:  filepath.Join(os.Getenv("CCP_E2E_DIR"), "cache/buildah"),
-		Registry: os.Getenv("CCP_E2E_REGISTRY"),
-	}
-	err = images.Push(t.Context(), "ccp/ccp-hook:latest", repository("build/images/ccp-hook/Containerfile"),
-		filepath.Dir(binary))
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 // nodes returns the cluster's nodes as the commands of ccp take them.

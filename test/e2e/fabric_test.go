@@ -1,10 +1,54 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 )
+
+// fabric is where Calico keeps its settings, as a Calico that was there before
+// OpenStack left it.
+type fabric interface {
+	// told checks the guide's settings, and has Felix report once, as they say.
+	told(t *testing.T)
+	// untouched checks that everything is as it was before.
+	untouched(t *testing.T)
+}
+
+// newFabric makes the fabric of one of ccp-hook's stores, and removes it after
+// the test. The store kubernetes has the group of its resources behind a slash.
+func newFabric(t *testing.T, store string) fabric {
+	t.Helper()
+	own(t)
+	t.Cleanup(func() {
+		for _, folder := range []string{"/calico", "/ccp"} {
+			etcdctl(t, 2, "", "set", folder+"/e2e", "") // or there is nothing to remove
+			etcdctl(t, 2, "", "rm", "--recursive", folder)
+		}
+		for _, prefix := range []string{"/calico/", "/ccp/calico/"} {
+			etcdctl(t, 3, "", "del", "--prefix", prefix)
+		}
+	})
+	etcdctl(t, 2, "", "set", endpoint, "{}")
+	store, group, _ := strings.Cut(store, "/")
+	switch store {
+	case "etcdv2":
+		return newTexts(t)
+	case "etcdv3":
+		return newResources(t, etcdResources{})
+	default:
+		return newResources(t, newCustomResources(t, group))
+	}
+}
+
+// etcdctl runs it on one of the two APIs.
+func etcdctl(t *testing.T, api int, stdin string, args ...string) string {
+	t.Helper()
+	env := []string{fmt.Sprintf("ETCDCTL_API=%d", api), "etcdctl", "--endpoints", os.Getenv("CCP_E2E_ETCD")}
+	return strings.TrimSpace(run(t, stdin, "env", append(env, args...)...))
+}
 
 // Keys of the guide, in the dialect of Calico 1 and 2, and those beside them
 // that an installation has to leave alone.
@@ -15,50 +59,38 @@ const (
 	endpoint = "/calico/felix/v1/host/node2/workload/openstack/server/endpoint/port"
 )
 
-// fabric is Calico's datastore in the cluster's etcd, as a Calico that was there
-// before OpenStack left it.
-type fabric struct{}
+// texts is the fabric in the etcd v2 API.
+type texts struct{}
 
-func newFabric(t *testing.T) fabric {
+func newTexts(t *testing.T) texts {
 	t.Helper()
-	f := fabric{}
-	for key, value := range map[string]string{"/calico/v1/Ready": "true", interval: "30", endpoint: "{}"} {
-		f.etcdctl(t, "set", key, value)
+	for key, value := range map[string]string{"/calico/v1/Ready": "true", interval: "30"} {
+		etcdctl(t, 2, "", "set", key, value)
 	}
-	t.Cleanup(func() { f.etcdctl(t, "rm", "--recursive", "/calico") })
-	return f
-}
-
-// etcdctl runs it on the v2 API.
-func (f fabric) etcdctl(t *testing.T, args ...string) string {
-	t.Helper()
-	cmd := append([]string{"ETCDCTL_API=2", "etcdctl", "--endpoints", os.Getenv("CCP_E2E_ETCD")}, args...)
-	return strings.TrimSpace(run(t, "", "env", cmd...))
+	return texts{}
 }
 
 // has says whether a key exists.
-func (f fabric) has(t *testing.T, key string) bool {
+func (texts) has(t *testing.T, key string) bool {
 	t.Helper()
-	return strings.Contains("\n"+f.etcdctl(t, "ls", "--recursive", "/calico")+"\n", "\n"+key+"\n")
+	return strings.Contains("\n"+etcdctl(t, 2, "", "ls", "--recursive", "/calico")+"\n", "\n"+key+"\n")
 }
 
-// told checks the guide's settings, and has Felix report once, as they say.
-func (f fabric) told(t *testing.T) {
+func (texts) told(t *testing.T) {
 	t.Helper()
-	if got := f.etcdctl(t, "get", interval); got != "60" {
+	if got := etcdctl(t, 2, "", "get", interval); got != "60" {
 		t.Errorf("%s is %q, want 60", interval, got)
 	}
 	want := `if ( ifname ~ "tap*" ) then { accept; }`
-	if got := strings.Join(strings.Fields(f.etcdctl(t, "get", filter)), " "); got != want {
+	if got := strings.Join(strings.Fields(etcdctl(t, 2, "", "get", filter)), " "); got != want {
 		t.Errorf("%s is %q, want %q", filter, got, want)
 	}
-	f.etcdctl(t, "set", status, `{"uptime": 60}`)
+	etcdctl(t, 2, "", "set", status, `{"uptime": 60}`)
 }
 
-// untouched checks that the datastore is as it was before.
-func (f fabric) untouched(t *testing.T) {
+func (f texts) untouched(t *testing.T) {
 	t.Helper()
-	if got := f.etcdctl(t, "get", interval); got != "30" {
+	if got := etcdctl(t, 2, "", "get", interval); got != "30" {
 		t.Errorf("%s is %q, want the 30 from before", interval, got)
 	}
 	for _, key := range []string{filter, status} {
@@ -69,4 +101,92 @@ func (f fabric) untouched(t *testing.T) {
 	if !f.has(t, endpoint) {
 		t.Errorf("%s is gone", endpoint)
 	}
+	if all := etcdctl(t, 2, "", "ls", "--recursive", "/"); strings.Contains(all, "/ccp/calico/record") {
+		t.Error("the record is there")
+	}
+}
+
+// calico3 is what Calico 3 has, the specs of its resources by PLURAL/NAME: nodes
+// that peer with a route reflector.
+var calico3 = map[string]string{
+	"clusterinformations/default":  `{"datastoreReady": true, "calicoVersion": "v3.30.0"}`,
+	"felixconfigurations/default":  `{"interfacePrefix": "cali,tap", "reportingInterval": "30s"}`,
+	"bgpconfigurations/default":    `{"nodeToNodeMeshEnabled": false, "asNumber": 64512}`,
+	"bgppeers/reflector":           `{"peerIP": "10.210.1.99", "asNumber": 64512}`,
+	"ippools/default-ipv4-ippool":  `{"cidr": "10.244.0.0/16", "natOutgoing": true}`,
+	"bgpfilters/somebodys-filters": `{"exportV4": [{"action": "Reject", "matchOperator": "In", "cidr": "10.66.0.0/16"}]}`,
+}
+
+// resources is the fabric of Calico 3.
+type resources struct{ store resourceStore }
+
+// resourceStore is where Calico 3 keeps its resources, by PLURAL/NAME.
+type resourceStore interface {
+	put(t *testing.T, name, spec string)
+	// specs returns the specs of all resources of all kinds in calico3.
+	specs(t *testing.T) map[string]any
+}
+
+func newResources(t *testing.T, store resourceStore) resources {
+	t.Helper()
+	for name, spec := range calico3 {
+		store.put(t, name, spec)
+	}
+	for key, value := range map[string]string{felixStatus: "", felixEndpoint: "{}"} {
+		etcdctl(t, 3, "", "put", key, value)
+	}
+	return resources{store}
+}
+
+// Keys of Felix in the region no-region.
+const (
+	felixStatus   = "/calico/felix/v2/no-region/host/node2/status"
+	felixEndpoint = "/calico/felix/v2/no-region/host/node2/workload/openstack/server/endpoint/port"
+)
+
+func (r resources) told(t *testing.T) {
+	t.Helper()
+	r.expect(t, map[string]string{
+		"felixconfigurations/default": `{"interfacePrefix": "cali,tap", "reportingInterval": "1m0s"}`,
+		"bgpfilters/tap-iface":        `{"exportV4": [{"action": "Accept", "interface": "tap*"}]}`,
+		"bgppeers/reflector":          `{"peerIP": "10.210.1.99", "asNumber": 64512, "filters": ["tap-iface"]}`,
+	})
+	etcdctl(t, 3, "", "put", felixStatus, `{"uptime": 60}`)
+}
+
+func (r resources) untouched(t *testing.T) {
+	t.Helper()
+	r.expect(t, nil)
+	keys := etcdctl(t, 3, "", "get", "--keys-only", "--prefix", "/calico/felix/")
+	if strings.Contains(keys, felixStatus) || !strings.Contains(keys, felixEndpoint) {
+		t.Errorf("of Felix' keys there are %q, want only %s", strings.Fields(keys), felixEndpoint)
+	}
+	if keys := etcdctl(t, 3, "", "get", "--keys-only", "--prefix", "/ccp/"); keys != "" {
+		t.Errorf("the record is there: %s", keys)
+	}
+	records := run(t, "", "kubectl", "get", "configmap", "ccp-calico-record", "--namespace=kube-system", "--ignore-not-found", "--output=name")
+	if records != "" {
+		t.Errorf("the record is there: %s", records)
+	}
+}
+
+// expect checks that the resources are those from before but for what differs.
+func (r resources) expect(t *testing.T, differs map[string]string) {
+	t.Helper()
+	want := map[string]any{}
+	for _, specs := range []map[string]string{calico3, differs} {
+		for name, spec := range specs {
+			want[name] = decode(t, spec)
+		}
+	}
+	if got := r.store.specs(t); !reflect.DeepEqual(got, want) {
+		t.Errorf("Calico has\n%v\nwant\n%v", got, want)
+	}
+}
+
+func decode(t *testing.T, text string) any {
+	t.Helper()
+	var value any
+	unmarshal(t, text, &value)
+	return value
 }

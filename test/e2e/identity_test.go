@@ -1,73 +1,139 @@
 package e2e
 
 import (
-	"os"
-	"path/filepath"
+	"encoding/base64"
+	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/helm-ccp/helm-ccp/test/e2e/cluster"
 )
 
 // TestIdentity runs the infrastructure and Keystone for real, from images that
 // are built out of Debian's packages with the recipes that users have: the Jobs
-// finish, and a pod gets a token.
+// finish, a pod gets a token, data outlive their pods, and an upgrade restarts
+// what it changes and nothing else.
 func TestIdentity(t *testing.T) {
 	hookImage(t)
-	debianImages(t, "mariadb", "memcached", "rabbitmq", "keystone", "openstackclient")
+	debianImages(t, "etcd", "keystone", "mariadb", "memcached", "openstackclient", "rabbitmq")
 	install := installation{namespace: "e2e-identity", nodes: nodes(t), flags: []string{"-f", "testdata/identity.yaml"}}
 	install.up(t)
-	inside := []string{"--namespace", install.namespace}
-	run(t, "", "kubectl", append(inside, "wait", "--for=condition=Complete", "jobs", "--all", "--timeout=8m")...)
-	run(t, "", "kubectl", append(inside, "wait", "--for=condition=Ready", "pods", "--selector=!job-name", "--timeout=4m")...)
+	install.complete(t)
+	install.token(t)
 
-	run(t, "", "kubectl", append(inside, "apply", "-f", "testdata/token.yaml")...)
-	run(t, "", "kubectl", append(inside, "wait", "--for=condition=Complete", "job/token", "--timeout=2m")...)
-	if user := strings.TrimSpace(run(t, "", "kubectl", append(inside, "logs", "job/token")...)); len(user) != 32 {
-		t.Errorf("the token's user is %q, want an id", user)
-	}
-
-	t.Run("the database is kept over its pod's death", func(t *testing.T) {
-		run(t, "", "kubectl", append(inside, "delete", "job", "token")...)
-		run(t, "", "kubectl", append(inside, "delete", "pod", "mariadb-0", "--wait")...)
-		eventually(t, 2*time.Minute, func() error {
-			_, err := try(t, "", "kubectl", append(inside, "wait", "--for=condition=Ready", "pod/mariadb-0", "--timeout=1m")...)
-			return err
-		})
-		run(t, "", "kubectl", append(inside, "apply", "-f", "testdata/token.yaml")...)
-		run(t, "", "kubectl", append(inside, "wait", "--for=condition=Complete", "job/token", "--timeout=2m")...)
+	t.Run("passwords are those of the Secret", func(t *testing.T) {
+		install.kubectl(t, "exec", "mariadb-0", "--", "sh", "-c", `mariadb --host=mariadb --user=root --execute="SELECT 1"`)
+		if _, err := install.try(t, "exec", "mariadb-0", "--", "sh", "-c",
+			`MYSQL_PWD= mariadb --socket=/run/mysqld/mysqld.sock --user=root --execute="SELECT 1"`); err == nil {
+			t.Error("MariaDB lets root in without a password")
+		}
+		install.kubectl(t, "exec", "rabbitmq-0", "--", "sh", "-c",
+			`/usr/lib/rabbitmq/bin/rabbitmqctl authenticate_user openstack "$RABBITMQ_DEFAULT_PASS"`)
+	})
+	t.Run("Keystone uses memcached", func(t *testing.T) {
+		stats := install.kubectl(t, "exec", "deployment/keystone", "--container=keystone", "--", "python3", "-c", `
+import socket
+s = socket.create_connection(("memcached", 11211))
+s.sendall(b"stats\r\nquit\r\n")
+print(s.makefile().read())`)
+		if !strings.Contains(stats, "STAT total_items ") || strings.Contains(stats, "STAT total_items 0\n") {
+			t.Error("nothing is cached:\n" + stats)
+		}
+	})
+	t.Run("data outlive their pods", func(t *testing.T) {
+		etcd := "/api/v1/namespaces/" + install.namespace + "/services/etcd:client/proxy/v3/kv/"
+		key := base64.StdEncoding.EncodeToString([]byte("kept"))
+		run(t, fmt.Sprintf(`{"key": %q, "value": %q}`, key, key), "kubectl", "create", "--raw", etcd+"put", "-f", "-")
+		install.kubectl(t, "delete", "pods", "etcd-0", "mariadb-0", "rabbitmq-0", "--wait")
+		install.ready(t)
+		got := run(t, fmt.Sprintf(`{"key": %q}`, key), "kubectl", "create", "--raw", etcd+"range", "-f", "-")
+		if !strings.Contains(got, `"count":"1"`) {
+			t.Errorf("etcd lost a key: %s", got)
+		}
+		install.token(t)
+	})
+	t.Run("an upgrade restarts what it changes", func(t *testing.T) {
+		before, jobs := install.podIDs(t), install.kubectl(t, "get", "jobs", "--output=name")
+		changed := install
+		changed.flags = append(slices.Clone(install.flags), "-f", "testdata/debug.yaml")
+		changed.upgrade(t)
+		install.kubectl(t, "rollout", "status", "deployment/keystone", "--timeout=3m")
+		install.complete(t)
+		after := install.podIDs(t)
+		for _, service := range slices.Sorted(maps.Keys(after)) {
+			if restarted := after[service] != before[service]; restarted != (service == "keystone") {
+				t.Errorf("%s: restarted is %v, pods were %s, are %s", service, restarted, before[service], after[service])
+			}
+		}
+		if now := install.kubectl(t, "get", "jobs", "--output=name"); now != jobs {
+			t.Errorf("Jobs were\n%sand are\n%s", jobs, now)
+		}
+		install.token(t)
 	})
 	install.down(t)
 }
 
-// debianImages builds and pushes images of build/images, on a Debian that is
-// made from packages, since there is no registry to take one from.
-func debianImages(t *testing.T, names ...string) {
+// try runs kubectl in the release's namespace.
+func (i installation) try(t *testing.T, args ...string) (string, error) {
 	t.Helper()
-	cache := filepath.Join(os.Getenv("CCP_E2E_DIR"), "cache")
-	images := cluster.Images{Storage: filepath.Join(cache, "buildah"), Registry: os.Getenv("CCP_E2E_REGISTRY")}
-	rootfs := filepath.Join(cache, "debian", "debian.tar")
-	if _, err := os.Stat(rootfs); err != nil {
-		if err := os.MkdirAll(filepath.Dir(rootfs), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		run(t, "", "mmdebstrap", "--quiet", "--variant=minbase", "--include=ca-certificates", "bookworm", rootfs+".new")
-		if err := os.Rename(rootfs+".new", rootfs); err != nil {
-			t.Fatal(err)
+	return try(t, "", "kubectl", append([]string{"--namespace", i.namespace}, args...)...)
+}
+
+// kubectl is try for a command that must succeed.
+func (i installation) kubectl(t *testing.T, args ...string) string {
+	t.Helper()
+	out, err := i.try(t, args...)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, i.state(t))
+	}
+	return out
+}
+
+// complete waits until the deployment is ready as the guide has it: all Jobs are
+// complete. Then no pod may be far from ready either.
+func (i installation) complete(t *testing.T) {
+	t.Helper()
+	i.kubectl(t, "wait", "--for=condition=Complete", "jobs", "--all", "--timeout=6m")
+	i.ready(t)
+}
+
+func (i installation) ready(t *testing.T) {
+	t.Helper()
+	i.kubectl(t, "wait", "--for=condition=Ready", "pods", "--selector=!job-name", "--timeout=3m")
+}
+
+// token gets a token from a pod that has the admin's credentials.
+func (i installation) token(t *testing.T) {
+	t.Helper()
+	i.kubectl(t, "apply", "-f", "testdata/token.yaml")
+	i.kubectl(t, "wait", "--for=condition=Complete", "job/token", "--timeout=2m")
+	if user := strings.TrimSpace(i.kubectl(t, "logs", "job/token")); len(user) != 32 {
+		t.Errorf("the token's user is %q, want an id", user)
+	}
+	i.kubectl(t, "delete", "job", "token", "--wait")
+}
+
+// podIDs returns the pods of each service, without those of Jobs.
+func (i installation) podIDs(t *testing.T) map[string]string {
+	t.Helper()
+	var list struct {
+		Items []struct {
+			Metadata struct {
+				UID    string
+				Labels map[string]string
+			}
 		}
 	}
-	push := func(name, containerfile, context string, args ...string) {
-		t.Helper()
-		if err := images.Push(t.Context(), name, containerfile, context, args...); err != nil {
-			t.Fatal(err)
-		}
+	unmarshal(t, i.kubectl(t, "get", "pods", "--selector=!job-name", "--output=json"), &list)
+	ids := map[string][]string{}
+	for _, item := range list.Items {
+		service := item.Metadata.Labels["app.kubernetes.io/component"]
+		ids[service] = append(ids[service], item.Metadata.UID)
 	}
-	push("debian:12", "testdata/debian.containerfile", filepath.Dir(rootfs))
-	recipes := repository("build/images")
-	push("ccp/base:latest", recipes+"/base/Containerfile", recipes, "--build-arg=DEBIAN="+images.Registry+"/debian:12")
-	for _, name := range names {
-		push("ccp/"+name+":latest", filepath.Join(recipes, name, "Containerfile"), recipes,
-			"--build-arg=BASE="+images.Registry+"/ccp/base")
+	found := map[string]string{}
+	for service, uids := range ids {
+		slices.Sort(uids)
+		found[service] = strings.Join(uids, " ")
 	}
+	return found
 }

@@ -1,8 +1,8 @@
 package e2e
 
 import (
+	"cmp"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -23,9 +23,9 @@ func TestInstall(t *testing.T) {
 			t.Run(network+"/"+placement, func(t *testing.T) {
 				flags := []string{"-f", guide, "-f", small, "--network", network, "--placement", placement, "--nodes", "-"}
 				install := installation{namespace: "e2e-install", nodes: nodes(t), flags: flags}
-				calico := newFabric(t)
+				calico := newFabric(t, "etcdv2")
 				install.up(t)
-				install.secretsMade(t)
+				install.secretsMade(t, 10)
 				install.labelled(t, network, placement == "label")
 				if network == "calico" {
 					calico.told(t)
@@ -45,35 +45,59 @@ type installation struct {
 	namespace string
 	nodes     string   // as kubectl prints them
 	flags     []string // of ccp
+	client    string   // helm3, the default, or helm4
 }
 
+// up installs the release, and removes it and its namespace after the test.
 func (i installation) up(t *testing.T) {
 	t.Helper()
-	chart := t.TempDir() + "/openstack"
-	run(t, i.nodes, "ccp", append([]string{"generate", "-o", chart}, i.flags...)...)
 	removeAfter(t, i.namespace)
 	t.Cleanup(func() { i.clearLabels(t) })
-	if _, err := try(t, "", "helm3", "install", "ccp", chart, "--namespace", i.namespace, "--create-namespace",
-		"--timeout", "4m"); err != nil {
-		t.Fatalf("%v\n%s", err, i.hookLogs(t))
-	}
+	i.helm(t, "install", "ccp", i.chart(t), "--create-namespace")
 }
 
-// hookLogs returns what the pods of hooks that failed said.
-func (i installation) hookLogs(t *testing.T) string {
-	out, _ := try(t, "", "kubectl", "--namespace", i.namespace, "get", "jobs,pods", "-o", "wide")
-	for _, job := range []string{"ccp-credentials", "ccp-label-nodes", "ccp-hook-calico-apply", "ccp-hook-calico-revert"} {
-		log, _ := try(t, "", "kubectl", "--namespace", i.namespace, "logs", "--selector=job-name="+job, "--prefix")
-		out += log
-	}
-	return out
+func (i installation) upgrade(t *testing.T) {
+	t.Helper()
+	i.helm(t, "upgrade", "ccp", i.chart(t))
 }
 
 func (i installation) down(t *testing.T) {
 	t.Helper()
-	if _, err := try(t, "", "helm3", "uninstall", "ccp", "--namespace", i.namespace, "--timeout", "4m"); err != nil {
-		t.Fatalf("%v\n%s", err, i.hookLogs(t))
+	i.helm(t, "uninstall", "ccp")
+}
+
+// chart generates the chart and returns its folder.
+func (i installation) chart(t *testing.T) string {
+	t.Helper()
+	folder := t.TempDir() + "/openstack"
+	run(t, i.nodes, "ccp", append([]string{"generate", "-o", folder}, i.flags...)...)
+	return folder
+}
+
+func (i installation) helm(t *testing.T, args ...string) {
+	t.Helper()
+	client := cmp.Or(i.client, "helm3")
+	if _, err := try(t, "", client, append(args, "--namespace", i.namespace, "--timeout", "4m")...); err != nil {
+		t.Fatalf("%v\n%s", err, i.state(t))
 	}
+}
+
+// state returns what is in the namespace, and what the containers said that did
+// not do well.
+func (i installation) state(t *testing.T) string {
+	t.Helper()
+	out, _ := try(t, "", "kubectl", "--namespace", i.namespace, "get", "jobs,pods", "-o", "wide")
+	for line := range strings.Lines(out) {
+		pod, isPod := strings.CutPrefix(strings.Fields(line + " -")[0], "pod/")
+		if isPod && !strings.Contains(line, " Completed ") && !strings.Contains(line, " 1/1 ") {
+			log, err := try(t, "", "kubectl", "--namespace", i.namespace, "logs", pod, "--all-containers", "--prefix", "--tail=20")
+			out += log
+			if err != nil {
+				out += err.Error() + "\n"
+			}
+		}
+	}
+	return out
 }
 
 func (i installation) clearLabels(t *testing.T) {
@@ -86,11 +110,12 @@ func (i installation) clearLabels(t *testing.T) {
 	}
 }
 
-// secretsMade checks that the hook made the credentials, each a real password.
-func (i installation) secretsMade(t *testing.T) {
+// secretsMade checks that the hook made the credentials, so many at least, each a
+// real password.
+func (i installation) secretsMade(t *testing.T, least int) {
 	t.Helper()
 	secret := get[struct{ Data map[string]string }](t, "secret", "ccp-credentials", "--namespace", i.namespace)
-	if len(secret.Data) < 10 {
+	if len(secret.Data) < least {
 		t.Errorf("the Secret has only %d passwords: %v", len(secret.Data), slices.Sorted(maps.Keys(secret.Data)))
 	}
 	for key, value := range secret.Data {
@@ -158,10 +183,7 @@ func (i installation) scheduled(t *testing.T) {
 			Nodes    []string
 		}
 	}
-	out := run(t, i.nodes, "ccp", append([]string{"topology", "-o", "json"}, i.flags...)...)
-	if err := json.Unmarshal([]byte(out), &topology); err != nil {
-		t.Fatal(err)
-	}
+	unmarshal(t, run(t, i.nodes, "ccp", append([]string{"topology", "-o", "json"}, i.flags...)...), &topology)
 	eventually(t, time.Minute, func() error {
 		bound, pending := i.pods(t)
 		var errs []error

@@ -15,7 +15,7 @@ import (
 const repository = "../.."
 
 // tree is what a clone needs to build and install the plugins.
-var tree = []string{"Makefile", "go.mod", "go.sum", "plugin.yaml", "charts", "cmd", "pkg", "plugins"}
+var tree = []string{".gitignore", "LICENSE", "Makefile", "README.md", "go.mod", "go.sum", "plugin.yaml", "build", "charts", "cmd", "pkg", "plugins"}
 
 var clones struct {
 	sync.Once

@@ -177,18 +177,23 @@ spec:
 `,
 }
 
+func writeForeign(t *testing.T, c *client) {
+	t.Helper()
+	for file, text := range foreign {
+		file = filepath.Join(c.work, "foreign", file)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestPostRenderer(t *testing.T) {
 	t.Parallel()
 	forEachHelm(t, func(t *testing.T, name string, c *client) {
-		for file, text := range foreign {
-			file = filepath.Join(c.work, "foreign", file)
-			if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
+		writeForeign(t, c)
 		args := append([]string{"template", "r", "foreign"}, kinds[name].postRenderer(filepath.Join(clone(t), "bin", "ccp"))...)
 		if got := c.helm(t, args...); !strings.Contains(got, "role.ccp.openstack.org/compute") || strings.Contains(got, "openstack-compute-node") {
 			t.Errorf("nova-compute is not placed:\n%s", got)

@@ -19,7 +19,7 @@ The addresses of etcd_proxy.endpoints by IP family, as JSON: an EndpointSlice ho
 
 {{/*
 A hook Job that changes Calico's settings or takes them back.
-(list $ "apply" "post-install,post-upgrade")
+(list $ "apply" "post-install,post-upgrade,post-rollback")
 */}}
 {{- define "calico.hookJob" -}}
 {{- $root := index . 0 -}}

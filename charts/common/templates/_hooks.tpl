@@ -127,7 +127,8 @@ What labels the nodes with their roles before anything is scheduled to them.
 */}}
 {{- define "common.labelNodes" -}}
 {{- $name := printf "%s-ccp-label-nodes" .Release.Namespace -}}
-{{- $hook := include "common.hook" (list "pre-install,pre-upgrade" "-20") -}}
+{{- $events := "pre-install,pre-upgrade,pre-rollback" -}}
+{{- $hook := include "common.hook" (list $events "-20") -}}
 {{- if and .Values.label_nodes.enabled (eq .Values.global.placement "label") -}}
 apiVersion: v1
 kind: ServiceAccount
@@ -181,6 +182,6 @@ subjects:
     name: ccp-label-nodes
     namespace: {{ .Release.Namespace }}
 ---
-{{ include "common.hookJob" (list . "ccp-label-nodes" "pre-install,pre-upgrade" "-10" (list "label-nodes" "--config=/etc/ccp/nodes.yaml" (printf "--node-match=%s" .Values.label_nodes.match)) "ccp-label-nodes") }}
+{{ include "common.hookJob" (list . "ccp-label-nodes" $events "-10" (list "label-nodes" "--config=/etc/ccp/nodes.yaml" (printf "--node-match=%s" .Values.label_nodes.match)) "ccp-label-nodes") }}
 {{- end }}
 {{- end }}

@@ -45,7 +45,7 @@ SQL
 running_peer() {
   for peer in $PEERS; do
     case $peer in "$POD_NAME".*) continue ;; esac
-    if mariadb-admin --host="$peer" --port="$PORT" --connect-timeout=3 ping >/dev/null 2>&1; then
+    if mariadb-admin --host="$peer" --port="$PORT" --user=root --connect-timeout=3 ping >/dev/null 2>&1; then
       echo "$peer"
       return
     fi

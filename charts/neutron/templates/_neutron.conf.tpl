@@ -19,7 +19,7 @@ DEFAULT:
   core_plugin: {{ .Values.core_plugin }}
   service_plugins: []
   {{- end }}
-{{- if not $openvswitch }}
+{{- if eq .Values.global.network.backend "calico" }}
 calico:
   etcd_host: {{ .Values.calico.etcd_host }}
   etcd_port: {{ .Values.calico.etcd_port }}
@@ -79,7 +79,7 @@ ml2_type_vlan:
   network_vlan_ranges: {{ toJson $vlan }}
 ml2_type_vxlan:
   vni_ranges: {{ toJson .Values.ml2.vni_ranges }}
-{{- else -}}
+{{- else if eq .Values.global.network.backend "calico" -}}
 ml2:
   type_drivers: [local, flat]
   tenant_network_types: local

@@ -29,6 +29,8 @@ die-on-term = true
 processes = {{ .Values.wsgi.processes | int }}
 threads = {{ .Values.wsgi.threads | int }}
 buffer-size = 65535
+# It closes each connection; clients that are not told send their next request into the closed one.
+add-header = Connection: close
 {{- end }}
 
 {{- define "placement.env" -}}

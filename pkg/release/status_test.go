@@ -1,0 +1,194 @@
+package release
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/kubernetes/fake"
+	k8stesting "k8s.io/client-go/testing"
+)
+
+// These tests use client-go's fake in the place of an API server; test/e2e has
+// the same life on a real one.
+
+func metaOf(name, chart string) metav1.ObjectMeta {
+	return metav1.ObjectMeta{Name: name, Namespace: "ccp", UID: "uid-of-x", Labels: map[string]string{
+		instanceLabel: "ccp", chartLabel: chart, componentLabel: name,
+	}}
+}
+
+// deployment is one of a service with one replica, of which ready are.
+func deployment(name string, ready int32) *appsv1.Deployment {
+	return &appsv1.Deployment{ObjectMeta: metaOf(name, "keystone"), Status: appsv1.DeploymentStatus{
+		Replicas: 1, UpdatedReplicas: 1, ReadyReplicas: ready,
+	}}
+}
+
+// podOf is a pod of a service, on node1.
+func podOf(service string, status corev1.PodStatus) *corev1.Pod {
+	pod := &corev1.Pod{ObjectMeta: metaOf(service, "keystone"), Status: status}
+	pod.Name += "-abc"
+	pod.Spec = corev1.PodSpec{
+		NodeName:       "node1",
+		InitContainers: []corev1.Container{{Name: waitContainer, Args: []string{"wait", "--job=keystone-bootstrap-1", "--tcp=mariadb:3306"}}},
+		Containers:     []corev1.Container{{Name: "main", Image: "registry/ccp/keystone:zed"}},
+	}
+	return pod
+}
+
+func waiting(reason, message string) corev1.ContainerStatus {
+	return corev1.ContainerStatus{Name: "main", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}}}
+}
+
+// watched follows a fake cluster that has the objects.
+func watched(t *testing.T, objects ...runtime.Object) *watcher {
+	t.Helper()
+	c := &Client{name: "ccp", namespace: "ccp", kube: fake.NewClientset(objects...)}
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	w, err := c.watch(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func TestStatus(t *testing.T) {
+	t.Parallel()
+	unscheduled := podOf("keystone", corev1.PodStatus{Conditions: []corev1.PodCondition{
+		{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Message: "0/3 nodes are available"},
+	}})
+	unscheduled.Spec.NodeName = ""
+	crash := waiting("CrashLoopBackOff", "back-off")
+	crash.RestartCount = maxRestarts
+	crash.LastTerminationState.Terminated = &corev1.ContainerStateTerminated{Reason: "Error", ExitCode: 3}
+	early := crash
+	early.RestartCount = 1
+	for name, test := range map[string]struct {
+		ready   int32
+		pod     *corev1.Pod
+		after   time.Duration // since it was seen first
+		waiting string
+		fails   bool
+	}{
+		"ready":       {ready: 1},
+		"no pod":      {waiting: "no pod yet"},
+		"unscheduled": {pod: unscheduled, waiting: "no node takes the pod: 0/3 nodes are available"},
+		"waits": {
+			pod: podOf("keystone", corev1.PodStatus{InitContainerStatuses: []corev1.ContainerStatus{
+				{Name: waitContainer, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}},
+			}}),
+			waiting: "job keystone-bootstrap-1, mariadb:3306",
+		},
+		"no image at first": {
+			pod:     podOf("keystone", corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{waiting("ErrImagePull", "not found\nat all")}}),
+			waiting: "ErrImagePull: not found",
+		},
+		"no image for long": {
+			pod:   podOf("keystone", corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{waiting("ImagePullBackOff", "not found")}}),
+			after: pullGrace, waiting: "ImagePullBackOff: not found", fails: true,
+		},
+		"no name of an image": {
+			pod:     podOf("keystone", corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{waiting("InvalidImageName", "x")}}),
+			waiting: "InvalidImageName: x", fails: true,
+		},
+		"ended once": {
+			pod:     podOf("keystone", corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{early}}),
+			waiting: "its container ends again and again (Error, exit code 3)",
+		},
+		"ends again and again": {
+			pod:     podOf("keystone", corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{crash}}),
+			waiting: "its container ends again and again (Error, exit code 3)", fails: true,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			objects := []runtime.Object{deployment("keystone", test.ready)}
+			if test.pod != nil {
+				objects = append(objects, test.pod)
+			}
+			w := watched(t, objects...)
+			began := time.Now()
+			status := w.status(began)
+			status = w.status(began.Add(test.after))
+			service := status.Services[0]
+			if service.Ready != (test.ready == 1) || status.Ready != service.Ready || service.Waiting != test.waiting || (service.fatal != nil) != test.fails {
+				t.Errorf("got %+v (%v)", service, service.fatal)
+			}
+			goals := []goal{{kind: "Deployment", name: "keystone"}}
+			missing, failures := w.missing(status, goals)
+			if (len(missing) == 0) != service.Ready || (len(failures) > 0) != test.fails {
+				t.Errorf("missing %q, failures %v", missing, failures)
+			}
+			if test.fails && !strings.Contains(failures[0].Error(), "keystone: "+test.waiting+" (image registry/ccp/keystone:zed, pod keystone-abc") {
+				t.Errorf("%v", failures[0])
+			}
+		})
+	}
+}
+
+func TestStatusJobsAndLinks(t *testing.T) {
+	t.Parallel()
+	done := &batchv1.Job{ObjectMeta: metaOf("keystone-db-sync-1", "keystone"), Status: batchv1.JobStatus{
+		Conditions: []batchv1.JobCondition{{Type: batchv1.JobComplete, Status: corev1.ConditionTrue}},
+	}}
+	failed := &batchv1.Job{ObjectMeta: metaOf("keystone-bootstrap-1", "keystone"), Status: batchv1.JobStatus{
+		Conditions: []batchv1.JobCondition{{Type: batchv1.JobFailed, Status: corev1.ConditionTrue, Message: "backoff limit"}},
+	}}
+	rotation := &batchv1.Job{ObjectMeta: metaOf("rotate-1", "keystone")}
+	yes := true
+	rotation.OwnerReferences = []metav1.OwnerReference{{Kind: "CronJob", Controller: &yes}}
+	ingress := &networkingv1.Ingress{ObjectMeta: metaOf("keystone", "keystone")}
+	ingress.Annotations = map[string]string{urlAnnotation: "https://identity.example.net:8443"}
+	w := watched(t, deployment("keystone", 1), done, failed, rotation, ingress)
+	status := w.status(time.Now())
+	service := status.Services[0]
+	if service.JobsDone != 1 || service.JobsWanted != 2 || len(service.Links) != 1 || service.Links[0] != "https://identity.example.net:8443" {
+		t.Errorf("%+v", service)
+	}
+	if status.Ready || len(status.Jobs) != 2 || status.Jobs[0].Waiting != "failed: backoff limit" || !status.Jobs[1].Done {
+		t.Errorf("%+v", status)
+	}
+	_, failures := w.missing(status, []goal{{kind: "Job", name: "keystone-bootstrap-1"}, {kind: "Job", name: "keystone-db-sync-1"}})
+	if len(failures) != 1 {
+		t.Errorf("failures: %v", failures)
+	}
+}
+
+// An object that was heard of before Helm changed it is not the one to wait for.
+func TestStatusOfAnOlderObject(t *testing.T) {
+	t.Parallel()
+	w := watched(t, deployment("keystone", 1))
+	status := w.status(time.Now())
+	for _, g := range []goal{
+		{kind: "Deployment", name: "keystone", generation: 2},
+		{kind: "Deployment", name: "keystone", uid: "another"},
+		{kind: "Deployment", name: "nova-api"},
+	} {
+		if missing, _ := w.missing(status, []goal{g}); len(missing) != 1 {
+			t.Errorf("%+v is taken for ready", g)
+		}
+	}
+}
+
+func TestWatchWithoutRights(t *testing.T) {
+	t.Parallel()
+	kube := fake.NewClientset()
+	kube.PrependReactor("list", "pods", func(k8stesting.Action) (bool, runtime.Object, error) {
+		return true, nil, apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, "", nil)
+	})
+	c := &Client{name: "ccp", namespace: "ccp", kube: kube}
+	if _, err := c.watch(t.Context()); err == nil || !strings.Contains(err.Error(), "list and watch pods in the namespace ccp") {
+		t.Errorf("got %v", err)
+	}
+}
