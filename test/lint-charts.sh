@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# helm lint --strict for every chart, alone and generated from the example for both networks.
+# helm lint --strict for every chart, alone and generated from the example for both networks, and ccp lint.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 work=$(mktemp -d)
@@ -14,4 +14,5 @@ for chart in charts/*/Chart.yaml "$work"/*/Chart.yaml; do
     status=1
   fi
 done
+bin/ccp lint charts/*/ || status=1
 exit "$status"

@@ -7,14 +7,13 @@ package release
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"strings"
 	"syscall"
 	"time"
-
-	"errors"
 
 	"helm.sh/helm/v3/pkg/action"
 	"helm.sh/helm/v3/pkg/cli"
@@ -74,11 +73,8 @@ func New(opts Options) (*Client, error) {
 	return c, nil
 }
 
-// Nodes is the client of the cluster's nodes, for pkg/nodelabels.
+// Dynamic is a client of the release's cluster.
 func (c *Client) Dynamic() dynamic.Interface { return c.dynamic }
-
-// Kubernetes is the client of the release's cluster.
-func (c *Client) Kubernetes() kubernetes.Interface { return c.kube }
 
 // configFlags takes what Helm's environment says about the cluster, and what
 // opts say instead.

@@ -30,7 +30,7 @@ func TestThousandNodes(t *testing.T) {
 			"--output=jsonpath={.items[*].metadata.name}"))
 		slices.Sort(labelled)
 		if !slices.Equal(labelled, names) {
-			t.Errorf("%d nodes have the role %s, want %d", len(labelled), role, len(names))
+			t.Fatalf("%d nodes have the role %s, want %d", len(labelled), role, len(names))
 		}
 	}
 	for service, names := range map[string][]string{"nova-libvirt": computes, "neutron-l3-agent": controllers} {
@@ -78,7 +78,9 @@ func simulate(t *testing.T, prefix string, count int) []string {
 		items = append(items, object{
 			"apiVersion": "v1", "kind": "Node",
 			"metadata": object{"name": name, "labels": object{simulated: prefix, "kubernetes.io/hostname": name}},
-			"status":   object{"allocatable": resources, "capacity": resources},
+			// The hooks' pods must go where they really run; those of DaemonSets do not mind.
+			"spec":   object{"unschedulable": true},
+			"status": object{"allocatable": resources, "capacity": resources},
 		})
 	}
 	run(t, marshal(t, object{"apiVersion": "v1", "kind": "List", "items": items}), "kubectl", "create", "-f", "-")
