@@ -59,7 +59,9 @@ func (f *fakeOpenStack) token(w http.ResponseWriter, r *http.Request) {
 	var body struct {
 		Auth struct {
 			Identity struct {
-				Password struct{ User struct{ Name, Password string } }
+				Password struct {
+					User struct{ Name, Password string }
+				}
 			}
 		}
 	}
