@@ -20,6 +20,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/layer3/routers"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/networks"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/ports"
+	"github.com/gophercloud/gophercloud/v2/pagination"
 	"k8s.io/client-go/rest"
 )
 
@@ -165,14 +166,8 @@ func notOffered(err error) bool {
 func serverKind(client *gophercloud.ServiceClient) kindOfResource {
 	return kindOfResource{
 		name: "servers",
-		list: func(ctx context.Context) ([]string, error) {
-			page, err := servers.List(client, servers.ListOpts{AllTenants: true}).AllPages(ctx)
-			if err != nil {
-				return nil, err
-			}
-			found, err := servers.ExtractServers(page)
-			return ids(found, func(s servers.Server) string { return s.ID }), err
-		},
+		list: idsOf(servers.List(client, servers.ListOpts{AllTenants: true}), servers.ExtractServers,
+			func(s servers.Server) string { return s.ID }),
 		remove: func(ctx context.Context, id string) error { return servers.Delete(ctx, client, id).ExtractErr() },
 	}
 }
@@ -180,19 +175,12 @@ func serverKind(client *gophercloud.ServiceClient) kindOfResource {
 func imageKind(client *gophercloud.ServiceClient) kindOfResource {
 	return kindOfResource{
 		name: "images",
-		list: func(ctx context.Context) ([]string, error) {
-			page, err := images.List(client, images.ListOpts{}).AllPages(ctx)
-			if err != nil {
-				return nil, err
-			}
-			found, err := images.ExtractImages(page)
-			return ids(found, func(i images.Image) string { return i.ID }), err
-		},
+		list: idsOf(images.List(client, images.ListOpts{}), images.ExtractImages,
+			func(i images.Image) string { return i.ID }),
 		remove: func(ctx context.Context, id string) error {
-			protected := false
 			if found, err := images.Get(ctx, client, id).Extract(); err == nil && found.Protected {
-				update := images.UpdateOpts{images.ReplaceImageProtected{NewProtected: protected}}
-				if _, err := images.Update(ctx, client, id, update).Extract(); err != nil {
+				free := images.UpdateOpts{images.ReplaceImageProtected{NewProtected: false}}
+				if _, err := images.Update(ctx, client, id, free).Extract(); err != nil {
 					return err
 				}
 			}
@@ -204,14 +192,8 @@ func imageKind(client *gophercloud.ServiceClient) kindOfResource {
 func floatingIPKind(client *gophercloud.ServiceClient) kindOfResource {
 	return kindOfResource{
 		name: "floating IPs",
-		list: func(ctx context.Context) ([]string, error) {
-			page, err := floatingips.List(client, floatingips.ListOpts{}).AllPages(ctx)
-			if err != nil {
-				return nil, err
-			}
-			found, err := floatingips.ExtractFloatingIPs(page)
-			return ids(found, func(f floatingips.FloatingIP) string { return f.ID }), err
-		},
+		list: idsOf(floatingips.List(client, floatingips.ListOpts{}), floatingips.ExtractFloatingIPs,
+			func(f floatingips.FloatingIP) string { return f.ID }),
 		remove: func(ctx context.Context, id string) error { return floatingips.Delete(ctx, client, id).ExtractErr() },
 	}
 }
@@ -219,28 +201,21 @@ func floatingIPKind(client *gophercloud.ServiceClient) kindOfResource {
 func routerKind(client *gophercloud.ServiceClient) kindOfResource {
 	return kindOfResource{
 		name: "routers",
-		list: func(ctx context.Context) ([]string, error) {
-			page, err := routers.List(client, routers.ListOpts{}).AllPages(ctx)
-			if err != nil {
-				return nil, err
-			}
-			found, err := routers.ExtractRouters(page)
-			return ids(found, func(r routers.Router) string { return r.ID }), err
-		},
+		list: idsOf(routers.List(client, routers.ListOpts{}), routers.ExtractRouters,
+			func(r routers.Router) string { return r.ID }),
 		remove: func(ctx context.Context, id string) error {
-			page, err := ports.List(client, ports.ListOpts{DeviceID: id}).AllPages(ctx)
-			if err != nil {
-				return err
-			}
-			attached, err := ports.ExtractPorts(page)
+			interfaces := idsOf(ports.List(client, ports.ListOpts{DeviceID: id}), ports.ExtractPorts, func(p ports.Port) string {
+				if p.DeviceOwner == "network:router_gateway" {
+					return "" // goes with the router
+				}
+				return p.ID
+			})
+			attached, err := interfaces(ctx)
 			if err != nil {
 				return err
 			}
 			for _, port := range attached {
-				if port.DeviceOwner == "network:router_gateway" {
-					continue // goes with the router
-				}
-				_, err := routers.RemoveInterface(ctx, client, id, routers.RemoveInterfaceOpts{PortID: port.ID}).Extract()
+				_, err := routers.RemoveInterface(ctx, client, id, routers.RemoveInterfaceOpts{PortID: port}).Extract()
 				if err != nil && !gophercloud.ResponseCodeIs(err, http.StatusNotFound) {
 					return err
 				}
@@ -253,20 +228,12 @@ func routerKind(client *gophercloud.ServiceClient) kindOfResource {
 func portKind(client *gophercloud.ServiceClient) kindOfResource {
 	return kindOfResource{
 		name: "ports",
-		list: func(ctx context.Context) ([]string, error) {
-			page, err := ports.List(client, ports.ListOpts{}).AllPages(ctx)
-			if err != nil {
-				return nil, err
+		list: idsOf(ports.List(client, ports.ListOpts{}), ports.ExtractPorts, func(p ports.Port) string {
+			if strings.HasPrefix(p.DeviceOwner, "network:") {
+				return "" // Neutron's own, which go with their network
 			}
-			found, err := ports.ExtractPorts(page)
-			var users []string
-			for _, port := range found {
-				if !strings.HasPrefix(port.DeviceOwner, "network:") { // Neutron's own go with their network
-					users = append(users, port.ID)
-				}
-			}
-			return users, err
-		},
+			return p.ID
+		}),
 		remove: func(ctx context.Context, id string) error { return ports.Delete(ctx, client, id).ExtractErr() },
 	}
 }
@@ -274,24 +241,31 @@ func portKind(client *gophercloud.ServiceClient) kindOfResource {
 func networkKind(client *gophercloud.ServiceClient) kindOfResource {
 	return kindOfResource{
 		name: "networks",
-		list: func(ctx context.Context) ([]string, error) {
-			page, err := networks.List(client, networks.ListOpts{}).AllPages(ctx)
-			if err != nil {
-				return nil, err
-			}
-			found, err := networks.ExtractNetworks(page)
-			return ids(found, func(n networks.Network) string { return n.ID }), err
-		},
+		list: idsOf(networks.List(client, networks.ListOpts{}), networks.ExtractNetworks,
+			func(n networks.Network) string { return n.ID }),
 		remove: func(ctx context.Context, id string) error { return networks.Delete(ctx, client, id).ExtractErr() },
 	}
 }
 
-func ids[T any](items []T, id func(T) string) []string {
-	out := make([]string, 0, len(items))
-	for _, item := range items {
-		out = append(out, id(item))
+// idsOf reads all pages of a list, and returns the id of each item that has one.
+func idsOf[T any](pages pagination.Pager, extract func(pagination.Page) ([]T, error), id func(T) string) func(context.Context) ([]string, error) {
+	return func(ctx context.Context) ([]string, error) {
+		page, err := pages.AllPages(ctx)
+		if err != nil {
+			return nil, err
+		}
+		items, err := extract(page)
+		if err != nil {
+			return nil, err
+		}
+		var ids []string
+		for _, item := range items {
+			if id := id(item); id != "" {
+				ids = append(ids, id)
+			}
+		}
+		return ids, nil
 	}
-	return out
 }
 
 // removeAll removes everything of a kind and waits until it has gone.

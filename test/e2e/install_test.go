@@ -100,13 +100,19 @@ func (i installation) state(t *testing.T) string {
 	return out
 }
 
+// clearLabels takes the labels off the nodes, which an uninstall leaves there.
 func (i installation) clearLabels(t *testing.T) {
+	t.Helper()
+	labels := map[string]bool{}
 	for _, node := range nodeLabels(t) {
 		for label := range node.labels {
 			if strings.Contains(label, "ccp.openstack.org/") {
-				run(t, "", "kubectl", "label", "node", node.name, label+"-")
+				labels[label+"-"] = true
 			}
 		}
+	}
+	if len(labels) > 0 {
+		run(t, "", "kubectl", append([]string{"label", "nodes", "--selector=!" + simulated}, slices.Sorted(maps.Keys(labels))...)...)
 	}
 }
 
