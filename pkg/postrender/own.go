@@ -2,8 +2,10 @@ package postrender
 
 import (
 	"bytes"
+	"cmp"
 	"maps"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -62,30 +64,42 @@ func (o *own) goneFiles() (map[string]bool, error) {
 	return r.gone, nil
 }
 
+// render renders the charts for all networks at once.
 func (o *own) render() (*rendered, error) {
-	chosen := o.deployment.Topology.Network
-	objects, err := o.manifests(chosen)
+	files, err := o.deployment.Files()
 	if err != nil {
 		return nil, err
 	}
-	out := &rendered{settings: map[string]settings{}, gone: map[string]bool{}}
-	ours := configFiles(objects)
-	for _, other := range o.catalog.Backends {
-		if other == chosen {
-			continue
-		}
-		manifests, err := o.manifests(other)
-		if err != nil {
-			return nil, err
-		}
-		out.compare(ours, configFiles(manifests))
+	chosen := o.deployment.Topology.Network
+	networks := append([]string{chosen}, slices.DeleteFunc(slices.Clone(o.catalog.Backends), func(n string) bool { return n == chosen })...)
+	manifests := make([][]ownDocument, len(networks))
+	errs := make([]error, len(networks))
+	var wg sync.WaitGroup
+	for i, network := range networks {
+		wg.Go(func() { manifests[i], errs[i] = o.manifests(files, network) })
 	}
-	for _, d := range objects {
-		if c := o.catalog.Charts[d.chart]; c != nil && slices.Contains(c.Network, chosen) && len(c.Accompanies) > 0 {
+	wg.Wait()
+	if err := cmp.Or(errs...); err != nil {
+		return nil, err
+	}
+	out := &rendered{settings: map[string]settings{}, gone: map[string]bool{}}
+	ours := configFiles(manifests[0])
+	for _, theirs := range manifests[1:] {
+		out.compare(ours, configFiles(theirs))
+	}
+	for _, d := range manifests[0] {
+		if o.accompanies(d.chart) {
 			out.objects = append(out.objects, d.document)
 		}
 	}
 	return out, nil
+}
+
+// accompanies reports whether a chart is for the chosen network and
+// accompanies services: then its objects may have to be added to a stream.
+func (o *own) accompanies(chart string) bool {
+	c := o.catalog.Charts[chart]
+	return c != nil && slices.Contains(c.Network, o.deployment.Topology.Network) && len(c.Accompanies) > 0
 }
 
 // ownDocument is one of our objects, parsed, and the chart that made it.
@@ -95,9 +109,10 @@ type ownDocument struct {
 	chart  string
 }
 
-// manifests renders the charts that the network makes a difference to.
-func (o *own) manifests(network string) ([]ownDocument, error) {
-	chrt, err := o.chart()
+// manifests renders what the network makes a difference to, of the files of
+// the deployment's chart.
+func (o *own) manifests(files []*loader.BufferedFile, network string) ([]ownDocument, error) {
+	chrt, err := o.chart(files, network == o.deployment.Topology.Network)
 	if err != nil {
 		return nil, err
 	}
@@ -127,12 +142,11 @@ func (o *own) manifests(network string) ([]ownDocument, error) {
 const networkValue = ".network.backend"
 
 // chart is the deployment's chart with those of its charts that ask for the
-// network, or that only one network has.
-func (o *own) chart() (*helmchart.Chart, error) {
-	files, err := o.deployment.Files()
-	if err != nil {
-		return nil, err
-	}
+// network, or that only one network has, and of these with the templates that
+// make a ConfigMap. Where it is for the chosen network, the charts whose
+// objects may be added have all of theirs; the values, which are the same but
+// for the network, are checked against the schemas only then.
+func (o *own) chart(files []*loader.BufferedFile, chosen bool) (*helmchart.Chart, error) {
 	wanted := map[string]bool{}
 	for _, file := range files {
 		name, inside := subchart(file.Name)
@@ -140,9 +154,18 @@ func (o *own) chart() (*helmchart.Chart, error) {
 			wanted[name] = true
 		}
 	}
-	files = slices.DeleteFunc(files, func(file *loader.BufferedFile) bool {
+	makes := configMaps(files)
+	files = slices.DeleteFunc(slices.Clone(files), func(file *loader.BufferedFile) bool {
 		name, inside := subchart(file.Name)
-		return inside && !wanted[name]
+		switch {
+		case inside && !wanted[name]:
+			return true
+		case path.Base(file.Name) == "values.schema.json":
+			return !chosen
+		case isTemplate(file.Name):
+			return !makes(file.Data) && !(chosen && o.accompanies(name))
+		}
+		return false
 	})
 	chrt, err := loader.LoadFiles(files)
 	if err != nil {
@@ -157,6 +180,44 @@ func subchart(file string) (string, bool) {
 	rest, inside := strings.CutPrefix(file, "charts/")
 	name, _, _ := strings.Cut(rest, "/")
 	return name, inside
+}
+
+// isTemplate reports whether a file of a chart makes objects, and not only
+// what other templates include.
+func isTemplate(file string) bool {
+	return slices.Contains(strings.Split(path.Dir(file), "/"), "templates") && path.Base(file)[0] != '_'
+}
+
+var defined = regexp.MustCompile(`\bdefine\s+["`+"`"+`]([^"`+"`"+`]+)`)
+
+// configMaps returns what reports whether a template may make a ConfigMap: it
+// says so itself, or names a template that does.
+func configMaps(files []*loader.BufferedFile) func(template []byte) bool {
+	words := [][]byte{[]byte("ConfigMap")}
+	makes := func(template []byte) bool {
+		return slices.ContainsFunc(words, func(word []byte) bool { return bytes.Contains(template, word) })
+	}
+	named := map[string][]byte{}
+	for _, file := range files {
+		places := defined.FindAllSubmatchIndex(file.Data, -1)
+		for i, place := range places {
+			end := len(file.Data)
+			if i+1 < len(places) {
+				end = places[i+1][0]
+			}
+			named[string(file.Data[place[2]:place[3]])] = file.Data[place[3]:end]
+		}
+	}
+	for more := true; more; {
+		more = false
+		for name, template := range named {
+			if makes(template) {
+				words, more = append(words, []byte(name)), true
+				delete(named, name)
+			}
+		}
+	}
+	return makes
 }
 
 // ownFile names an ini file of a ConfigMap.

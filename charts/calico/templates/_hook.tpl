@@ -34,6 +34,7 @@ metadata:
   annotations: {{- include "common.hook" (list (index . 2) "0") | nindent 4 }}
 spec:
   backoffLimit: 6
+  podFailurePolicy: {{- include "common.hookFailurePolicy" . | nindent 4 }}
   template:
     metadata:
       labels: {{- include "common.podLabels" (list $root $name) | nindent 8 }}

@@ -9,6 +9,15 @@ helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 {{- end }}
 
 {{/*
+Exit code 2 of ccp-hook says that its call or its configuration is wrong: trying again will not help.
+*/}}
+{{- define "common.hookFailurePolicy" -}}
+rules:
+  - action: FailJob
+    onExitCodes: {containerName: ccp-hook, operator: In, values: [2]}
+{{- end }}
+
+{{/*
 A hook Job that runs ccp-hook. Its service account has the hook's own name.
 (list $ "ccp-credentials" "pre-install,pre-upgrade" "-10" (list "credentials" "ensure"))
 A further item, the name of a ConfigMap, is mounted at /etc/ccp.
@@ -24,6 +33,7 @@ metadata:
   annotations: {{- include "common.hook" (list (index . 2) (index . 3)) | nindent 4 }}
 spec:
   backoffLimit: 6
+  podFailurePolicy: {{- include "common.hookFailurePolicy" . | nindent 4 }}
   template:
     metadata:
       labels: {{- include "common.podLabels" (list $root $name) | nindent 8 }}
@@ -76,7 +86,7 @@ itself and its subcharts.
 {{- $repositories = merge $repositories ($credentials.key_repositories | default dict) -}}
 {{- end -}}
 {{- $secrets := concat (list .Values.global.credentials.secret) (keys $repositories | sortAlpha) -}}
-{{- if and .Chart.IsRoot .Values.global.credentials.create -}}
+{{- if and .Chart.IsRoot .Values.global.credentials.create (or $passwords $repositories) -}}
 apiVersion: v1
 kind: ServiceAccount
 metadata:
