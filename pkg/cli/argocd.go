@@ -7,9 +7,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"helm.sh/helm/v3/pkg/chartutil"
 
 	"github.com/helm-ccp/helm-ccp/pkg/chart"
 	"github.com/helm-ccp/helm-ccp/pkg/postrender"
@@ -89,6 +91,8 @@ type argoApp struct {
 	network, release, placement string
 	nodes, chart                string
 	values                      []string // of chart
+	kubeVersion                 string   // of the cluster that the application goes to; may be empty
+	apiVersions                 []string // that it has
 }
 
 // argoParameter is how Argo CD announces a parameter, and how it hands over
@@ -135,6 +139,9 @@ func readArgoApp(getenv func(string) string) (*argoApp, error) {
 		root:      repositoryOf(folder, getenv("ARGOCD_APP_SOURCE_PATH")),
 		files:     []string{"ccp.yaml"},
 	}
+	if err := app.readCluster(getenv); err != nil {
+		return nil, err
+	}
 	texts := map[string]*string{"network": &app.network, "release": &app.release, "placement": &app.placement, "nodes": &app.nodes, "chart": &app.chart}
 	lists := map[string]*[]string{"files": &app.files, "values": &app.values}
 	for name, to := range texts {
@@ -167,6 +174,31 @@ func readArgoApp(getenv func(string) string) (*argoApp, error) {
 	return app, nil
 }
 
+// apiVersion is a version of the API of Kubernetes, or a kind of one: v1,
+// apps/v1, apps/v1/Deployment.
+var apiVersion = regexp.MustCompile(`^([a-z0-9.-]+/)?v[a-z0-9]+(/[A-Za-z0-9]+)?$`)
+
+// readCluster reads what Argo CD says about the cluster: KUBE_VERSION, and
+// KUBE_API_VERSIONS with commas.
+func (a *argoApp) readCluster(getenv func(string) string) error {
+	if a.kubeVersion = getenv("KUBE_VERSION"); a.kubeVersion != "" {
+		if _, err := chartutil.ParseKubeVersion(a.kubeVersion); err != nil {
+			return wrongf("KUBE_VERSION: %w: want a version as 1.36 or v1.36.3", err)
+		}
+	}
+	list := getenv("KUBE_API_VERSIONS")
+	if list == "" {
+		return nil
+	}
+	a.apiVersions = strings.Split(list, ",")
+	for _, version := range a.apiVersions {
+		if !apiVersion.MatchString(version) {
+			return wrongf("KUBE_API_VERSIONS: %q is no version of an API: want v1, apps/v1 or apps/v1/Deployment, with commas between them", version)
+		}
+	}
+	return nil
+}
+
 // repositoryOf returns the root of the repository whose folder path is: the
 // folder without path at its end, or the folder when it does not end so.
 func repositoryOf(folder, path string) string {
@@ -189,7 +221,10 @@ func (a *argoApp) input(streams Streams) *input {
 // manifests renders the deployment or, when the application names a chart of
 // its own, that chart, changed so that it follows the ccp.yaml.
 func (a *argoApp) manifests(in *input, deployment *chart.Deployment) ([]byte, error) {
-	opts := render.Options{ReleaseName: a.name, Namespace: cmp.Or(a.namespace, deployment.Namespace)}
+	opts := render.Options{
+		ReleaseName: a.name, Namespace: cmp.Or(a.namespace, deployment.Namespace),
+		KubeVersion: a.kubeVersion, APIVersions: a.apiVersions,
+	}
 	if a.chart == "" {
 		chrt, err := deployment.Chart()
 		if err != nil {

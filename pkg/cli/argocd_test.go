@@ -33,8 +33,11 @@ func argoRepository(t *testing.T) (root, outside string) {
 		"repository/charts/web/crds/car.yaml":       "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata:\n  name: cars.example.org\n",
 		"repository/charts/web/ignored.txt":         "no",
 		"repository/charts/web/templates/nova.yaml": computeTemplate,
-		"outside/secret.yaml":                       "images: {tag: stolen}\n",
-		"outside/web/Chart.yaml":                    "apiVersion: v2\nname: stolen\nversion: 1.0.0\n",
+		"repository/charts/cluster/Chart.yaml":      "apiVersion: v2\nname: cluster\nversion: 1.0.0\nkubeVersion: '>=1.30.0-0'\n",
+		"repository/charts/cluster/templates/a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\ndata:\n  version: {{ .Capabilities.KubeVersion.Version }}\n" +
+			"  cars: {{ .Capabilities.APIVersions.Has \"example.org/v1/Car\" | quote }}\n  apps: {{ .Capabilities.APIVersions.Has \"apps/v1\" | quote }}\n",
+		"outside/secret.yaml":    "images: {tag: stolen}\n",
+		"outside/web/Chart.yaml": "apiVersion: v2\nname: stolen\nversion: 1.0.0\n",
 	} {
 		file := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
@@ -106,6 +109,8 @@ func TestArgoCDGenerate(t *testing.T) {
 		{"files of plugin.env", map[string]string{"ARGOCD_ENV_CCP_FILES": "ccp.yaml,site.yaml"}, []string{"openvswitch"}, nil},
 		{"a chart", map[string]string{"ARGOCD_ENV_CCP_CHART": "../../charts/web"}, []string{"role.ccp.openstack.org/compute", "color: red", "name: cars.example.org", `file: ""`}, nil},
 		{"a chart's values", map[string]string{"ARGOCD_ENV_CCP_CHART": "../../charts/web", "ARGOCD_ENV_CCP_VALUES": "over.yaml"}, []string{"color: blue"}, nil},
+		{"the cluster", map[string]string{"ARGOCD_ENV_CCP_CHART": "../../charts/cluster", "KUBE_VERSION": "1.36.3", "KUBE_API_VERSIONS": "v1,apps/v1,example.org/v1/Car"}, []string{"version: v1.36.3\n", `cars: "true"`, `apps: "true"`}, nil},
+		{"another cluster", map[string]string{"ARGOCD_ENV_CCP_CHART": "../../charts/cluster", "KUBE_VERSION": "v1.31", "KUBE_API_VERSIONS": "v1"}, []string{"version: v1.31.0\n", `cars: "false"`, `apps: "true"`}, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			stdout, stderr, code := argoCD(t, root, "generate", test.env)
@@ -146,12 +151,19 @@ func TestArgoCDRefuses(t *testing.T) {
 		"an unknown parameter":    {"ARGOCD_APP_PARAMETERS", `[{"name":"netwrok","string":"calico"}]`, `"netwrok"`},
 		"a string for an array":   {"ARGOCD_APP_PARAMETERS", `[{"name":"files","string":"ccp.yaml"}]`, "want an array"},
 		"an array for a string":   {"ARGOCD_APP_PARAMETERS", `[{"name":"network","array":["calico"]}]`, "want a string"},
+		"a wrong version":         {"KUBE_VERSION", "latest", "KUBE_VERSION: "},
+		"a wrong API version":     {"KUBE_API_VERSIONS", "v1,apps v1", `KUBE_API_VERSIONS: "apps v1"`},
+		"no API version":          {"KUBE_API_VERSIONS", "v1,", `KUBE_API_VERSIONS: ""`},
+		"too old for a chart":     {"KUBE_VERSION", "1.29", "kubeVersion: >=1.30.0-0"},
 		"parameters without form": {"ARGOCD_APP_PARAMETERS", `{`, "ARGOCD_APP_PARAMETERS"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			env := map[string]string{test.env: test.value}
 			if test.env == "ARGOCD_ENV_CCP_VALUES" {
 				env["ARGOCD_ENV_CCP_CHART"] = "../../charts/web"
+			}
+			if test.env == "KUBE_VERSION" {
+				env["ARGOCD_ENV_CCP_CHART"] = "../../charts/cluster"
 			}
 			stdout, stderr, code := argoCD(t, root, "generate", env)
 			if code != exitWrong || stdout != "" || !strings.Contains(stderr, test.want) || strings.Contains(stderr, "stolen") {

@@ -62,8 +62,10 @@ Nothing is written unless all of it is good.`,
 	return cmd
 }
 
-// postRender rewrites the manifests of standard input.
+// postRender rewrites the manifests of standard input, which it reads while
+// the deployment is worked out.
 func postRender(cmd *cobra.Command, in *input, opts postrender.Options) (*postrender.Result, error) {
+	manifests := readAhead(in.streams.In)
 	cfg, err := in.load()
 	if err != nil {
 		return nil, err
@@ -81,9 +83,28 @@ func postRender(cmd *cobra.Command, in *input, opts postrender.Options) (*postre
 	if err != nil {
 		return nil, err
 	}
-	var manifests bytes.Buffer
-	if _, err := io.Copy(&manifests, in.streams.In); err != nil {
+	stream, err := manifests()
+	if err != nil {
 		return nil, fmt.Errorf("reading the manifests: %w", err)
 	}
-	return renderer.Render(manifests.Bytes(), "standard input")
+	return renderer.Render(stream, "standard input")
+}
+
+// readAhead begins to read all of r, and returns what waits for it.
+func readAhead(r io.Reader) func() ([]byte, error) {
+	var data bytes.Buffer
+	done := make(chan error, 1)
+	go func() {
+		if file, is := r.(*os.File); is {
+			if info, err := file.Stat(); err == nil && info.Mode().IsRegular() {
+				data.Grow(int(info.Size()) + bytes.MinRead)
+			}
+		}
+		_, err := io.Copy(&data, r)
+		done <- err
+	}()
+	return func() ([]byte, error) {
+		err := <-done
+		return data.Bytes(), err
+	}
 }

@@ -12,24 +12,23 @@ import (
 // findings are what the filters learned about a stream, for those who have to
 // see all of it.
 type findings struct {
-	numbers  map[*yaml.Node]int // the documents of the objects
-	notes    []string
-	problems ccpfile.Problems
-	objects  map[key]bool        // that are there after the removal
-	services map[string][]source // workloads by service
-	files    map[string]bool     // ini files of ours that were seen
-	charts   map[string]bool     // of the catalog
+	documents map[*yaml.Node]document // of the objects
+	notes     []string
+	problems  ccpfile.Problems
+	objects   map[key]bool        // that are there after the removal
+	services  map[string][]source // workloads by service
+	files     map[string]bool     // ini files of ours that were seen
+	charts    map[string]bool     // of the catalog
 }
 
 // source is where a workload comes from.
 type source struct {
-	number       int
 	title, chart string
 }
 
-func newFindings(numbers map[*yaml.Node]int) *findings {
+func newFindings(documents map[*yaml.Node]document) *findings {
 	return &findings{
-		numbers: numbers, objects: map[key]bool{}, services: map[string][]source{},
+		documents: documents, objects: map[key]bool{}, services: map[string][]source{},
 		files: map[string]bool{}, charts: map[string]bool{},
 	}
 }
@@ -47,7 +46,7 @@ func (f *findings) merge(other *findings) {
 
 // name names an object for people: "document 3 (Deployment nova-api)".
 func (f *findings) name(object *yaml.Node) string {
-	if number := f.numbers[object]; number > 0 {
+	if number := f.documents[object].number; number > 0 {
 		return fmt.Sprintf("document %d (%s)", number, title(object))
 	}
 	return title(object)

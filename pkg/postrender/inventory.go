@@ -1,7 +1,9 @@
 package postrender
 
 import (
+	"bytes"
 	"maps"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -43,7 +45,7 @@ func (r *Renderer) inventory(f *findings) kio.Filter {
 				break
 			}
 			if workloadKinds[kind] {
-				f.services[found[0].service] = append(f.services[found[0].service], source{f.numbers[object], f.name(object), chartOf(object)})
+				f.services[found[0].service] = append(f.services[found[0].service], source{f.name(object), f.chartOf(object)})
 			}
 		}
 		return true, nil
@@ -61,19 +63,41 @@ func (r *Renderer) unplaced(f *findings, object *yaml.Node, why string) {
 
 var chartVersion = regexp.MustCompile(`-v?\d+(\.\d+)*.*$`)
 
-// chartOf returns the name of the chart that made an object, where the object
-// says so, or "".
-func chartOf(object *yaml.Node) string {
+// sourceComment begins the line in which `helm template` says which file of a
+// chart a document is from.
+const sourceComment = "# Source: "
+
+// chartOf returns the name of the chart that made an object, where its labels,
+// Helm's annotation or the comment above it say so, or "".
+func (f *findings) chartOf(object *yaml.Node) string {
 	for _, name := range []string{"helm.sh/chart", "chart"} {
 		if value := label(object, name); value != "" {
 			return chartVersion.ReplaceAllString(value, "")
 		}
 	}
-	file := text(object, "metadata", "annotations", "postrenderer.helm.sh/postrender-filename")
-	if before, _, found := strings.Cut(file, "/templates/"); found {
-		return before[strings.LastIndex(before, "/")+1:]
+	if chart := chartOfFile(text(object, "metadata", "annotations", "postrenderer.helm.sh/postrender-filename")); chart != "" {
+		return chart
+	}
+	for line := range bytes.Lines(f.documents[object].raw) {
+		line = bytes.TrimSpace(line)
+		if file, found := bytes.CutPrefix(line, []byte(sourceComment)); found {
+			return chartOfFile(string(file))
+		}
+		if len(line) > 0 && line[0] != '#' && !isMarker(line, "---") {
+			break
+		}
 	}
 	return ""
+}
+
+// chartOfFile returns the chart that a template is of: the last one of
+// openstack/charts/mariadb/templates/statefulset.yaml.
+func chartOfFile(template string) string {
+	chart, _, found := strings.Cut(template, "/templates/")
+	if !found {
+		return ""
+	}
+	return path.Base(chart)
 }
 
 // check returns what is wrong with a stream as a whole.

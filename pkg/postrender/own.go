@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -70,6 +69,7 @@ func (o *own) render() (*rendered, error) {
 	if err != nil {
 		return nil, err
 	}
+	files = o.concerned(files)
 	chosen := o.deployment.Topology.Network
 	networks := append([]string{chosen}, slices.DeleteFunc(slices.Clone(o.catalog.Backends), func(n string) bool { return n == chosen })...)
 	manifests := make([][]ownDocument, len(networks))
@@ -141,12 +141,9 @@ func (o *own) manifests(files []*loader.BufferedFile, network string) ([]ownDocu
 // write it.
 const networkValue = ".network.backend"
 
-// chart is the deployment's chart with those of its charts that ask for the
-// network, or that only one network has, and of these with the templates that
-// make a ConfigMap. Where it is for the chosen network, the charts whose
-// objects may be added have all of theirs; the values, which are the same but
-// for the network, are checked against the schemas only then.
-func (o *own) chart(files []*loader.BufferedFile, chosen bool) (*helmchart.Chart, error) {
+// concerned returns the files of the deployment's chart, and of those of its
+// charts that ask for the network, or that only one network has.
+func (o *own) concerned(files []*loader.BufferedFile) []*loader.BufferedFile {
 	wanted := map[string]bool{}
 	for _, file := range files {
 		name, inside := subchart(file.Name)
@@ -154,24 +151,30 @@ func (o *own) chart(files []*loader.BufferedFile, chosen bool) (*helmchart.Chart
 			wanted[name] = true
 		}
 	}
-	makes := configMaps(files)
-	files = slices.DeleteFunc(slices.Clone(files), func(file *loader.BufferedFile) bool {
+	return slices.DeleteFunc(files, func(file *loader.BufferedFile) bool {
 		name, inside := subchart(file.Name)
-		switch {
-		case inside && !wanted[name]:
-			return true
-		case path.Base(file.Name) == "values.schema.json":
+		return inside && !wanted[name]
+	})
+}
+
+// chart loads the templates that make a ConfigMap, and for the chosen network
+// all of the charts whose objects may be added. The values, which are the same
+// but for the network, are checked against the schemas only then.
+func (o *own) chart(files []*loader.BufferedFile, chosen bool) (*helmchart.Chart, error) {
+	makes, there := configMaps(files), map[string]bool{}
+	files = slices.DeleteFunc(slices.Clone(files), func(file *loader.BufferedFile) bool {
+		name, _ := subchart(file.Name)
+		there[name] = true
+		if path.Base(file.Name) == "values.schema.json" {
 			return !chosen
-		case isTemplate(file.Name):
-			return !makes(file.Data) && !(chosen && o.accompanies(name))
 		}
-		return false
+		return isTemplate(file.Name) && !makes(file.Data) && !(chosen && o.accompanies(name))
 	})
 	chrt, err := loader.LoadFiles(files)
 	if err != nil {
 		return nil, err
 	}
-	chrt.Metadata.Dependencies = slices.DeleteFunc(chrt.Metadata.Dependencies, func(d *helmchart.Dependency) bool { return !wanted[d.Name] })
+	chrt.Metadata.Dependencies = slices.DeleteFunc(chrt.Metadata.Dependencies, func(d *helmchart.Dependency) bool { return !there[d.Name] })
 	return chrt, nil
 }
 
@@ -188,8 +191,6 @@ func isTemplate(file string) bool {
 	return slices.Contains(strings.Split(path.Dir(file), "/"), "templates") && path.Base(file)[0] != '_'
 }
 
-var defined = regexp.MustCompile(`\bdefine\s+["`+"`"+`]([^"`+"`"+`]+)`)
-
 // configMaps returns what reports whether a template may make a ConfigMap: it
 // says so itself, or names a template that does.
 func configMaps(files []*loader.BufferedFile) func(template []byte) bool {
@@ -199,15 +200,16 @@ func configMaps(files []*loader.BufferedFile) func(template []byte) bool {
 	}
 	named := map[string][]byte{}
 	for _, file := range files {
-		places := defined.FindAllSubmatchIndex(file.Data, -1)
-		for i, place := range places {
-			end := len(file.Data)
-			if i+1 < len(places) {
-				end = places[i+1][0]
+		name := ""
+		for _, part := range bytes.Split(file.Data, []byte("define"))[1:] {
+			part = bytes.TrimLeft(part, " \t\r\n")
+			if quoted := bytes.TrimLeft(part, "\"`"); len(quoted) < len(part) {
+				name = string(quoted[:max(bytes.IndexAny(quoted, "\"`"), 0)])
 			}
-			named[string(file.Data[place[2]:place[3]])] = file.Data[place[3]:end]
+			named[name] = append(named[name], part...)
 		}
 	}
+	delete(named, "")
 	for more := true; more; {
 		more = false
 		for name, template := range named {

@@ -208,7 +208,7 @@ type entry struct {
 
 func process(documents []document, stream string, filters func(*findings) []kio.Filter) (out output) {
 	entries := make([]entry, len(documents))
-	numbers := map[*yaml.Node]int{}
+	found := map[*yaml.Node]document{}
 	var nodes []*yaml.RNode
 	for i := range documents {
 		e := &entries[i]
@@ -222,11 +222,11 @@ func process(documents []document, stream string, filters func(*findings) []kio.
 		}
 		for _, object := range objects(e.tree) {
 			e.listed = true
-			numbers[object] = e.number
+			found[object] = e.document
 			nodes = append(nodes, yaml.NewRNode(object))
 		}
 	}
-	out.findings = newFindings(numbers)
+	out.findings = newFindings(found)
 	if len(out.problems) > 0 {
 		return out
 	}
@@ -238,7 +238,7 @@ func process(documents []document, stream string, filters func(*findings) []kio.
 		}
 	}
 	out.err = out.write(entries, nodes, stream)
-	out.findings.numbers = nil // lets go of the trees
+	out.findings.documents = nil // lets go of the trees
 	return out
 }
 
@@ -280,7 +280,7 @@ func (o *output) write(entries []entry, nodes []*yaml.RNode, stream string) erro
 		o.chunks = append(o.chunks, chunk)
 	}
 	for _, node := range nodes {
-		if _, old := o.findings.numbers[node.YNode()]; old {
+		if _, old := o.findings.documents[node.YNode()]; old {
 			continue
 		}
 		text, err := yaml.String(node.YNode())

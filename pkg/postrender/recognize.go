@@ -69,7 +69,9 @@ func boolInt(b bool) int {
 }
 
 // literal is how much of a pattern is not a wildcard.
-func literal(pattern string) int { return len(strings.NewReplacer("*", "", "?", "").Replace(pattern)) }
+func literal(pattern string) int {
+	return len(pattern) - strings.Count(pattern, "*") - strings.Count(pattern, "?")
+}
 
 // identity is what an object calls itself.
 type identity struct {

@@ -278,6 +278,12 @@ func TestProblems(t *testing.T) {
 				strings.Replace(named("mariadb-server"), "  name:", "  labels: {helm.sh/chart: database-v0.1.0-rc1}\n  name:", 1),
 			wants: []string{`document 2 \(Deployment mariadb-server\): the chart database claims the service mariadb, which document 1 .* of the chart mariadb`},
 		},
+		"claimed by two charts, by helm template's comments": {
+			stream: strings.Replace(named("mariadb"), "---\n", "---\n# Source: cloud/charts/mariadb/templates/deployment.yaml\n", 1) +
+				strings.Replace(named("mariadb-server"), "---\n", "---\n# a word first\n\n# Source: database/templates/deployment.yaml\n", 1) +
+				strings.Replace(named("mariadb-server"), "spec:", "# Source: other/templates/a.yaml\nspec:", 1),
+			wants: []string{`^document 2 \(Deployment mariadb-server\): the chart database claims the service mariadb, which document 1 .* of the chart mariadb .*$`},
+		},
 	}
 	for title, test := range tests {
 		t.Run(title, func(t *testing.T) {

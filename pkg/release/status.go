@@ -203,9 +203,13 @@ func (w *watcher) daemon(d *appsv1.DaemonSet, pods []*corev1.Pod, now time.Time)
 		PodsReady: int(min(d.Status.NumberReady, d.Status.UpdatedNumberScheduled)), PodsWanted: int(d.Status.DesiredNumberScheduled),
 	}
 	s.Ready = d.Status.ObservedGeneration >= d.Generation && s.PodsReady >= s.PodsWanted
-	w.explain(&s, newest(pods, appsv1.DeprecatedTemplateGeneration, d.Annotations[appsv1.DeprecatedTemplateGeneration]), now)
+	w.explain(&s, newest(pods, generationLabel, d.Annotations[appsv1.DeprecatedTemplateGeneration]), now)
 	return s
 }
+
+// generationLabel counts a DaemonSet's templates on its pods, as the annotation
+// appsv1.DeprecatedTemplateGeneration does on itself.
+const generationLabel = "pod-template-generation"
 
 func (w *watcher) job(j *batchv1.Job, pods []*corev1.Pod, now time.Time) Job {
 	out := Job{Name: j.Name, Chart: j.Labels[chartLabel]}

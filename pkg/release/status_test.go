@@ -137,6 +137,51 @@ func TestStatus(t *testing.T) {
 	}
 }
 
+// What holds up a workload is told of the pods of its newest template, and not of
+// those that go.
+func TestStatusOfTheNewestPods(t *testing.T) {
+	t.Parallel()
+	broken := corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{waiting("InvalidImageName", "x")}}
+	number := int32(1)
+	for kind, test := range map[string]struct {
+		label    string
+		workload func() []runtime.Object
+	}{
+		"DaemonSet": {"pod-template-generation", func() []runtime.Object {
+			d := &appsv1.DaemonSet{ObjectMeta: metaOf("keystone", "keystone"), Status: appsv1.DaemonSetStatus{DesiredNumberScheduled: 1}}
+			d.Annotations = map[string]string{"deprecated.daemonset.template.generation": "2"}
+			return []runtime.Object{d}
+		}},
+		"StatefulSet": {"controller-revision-hash", func() []runtime.Object {
+			return []runtime.Object{&appsv1.StatefulSet{
+				ObjectMeta: metaOf("keystone", "keystone"), Spec: appsv1.StatefulSetSpec{Replicas: &number},
+				Status: appsv1.StatefulSetStatus{Replicas: 1, UpdateRevision: "2"},
+			}}
+		}},
+		"Deployment": {"pod-template-hash", func() []runtime.Object {
+			d := deployment("keystone", 0)
+			d.Annotations = map[string]string{revision: "7"}
+			yes := true
+			rs := &appsv1.ReplicaSet{ObjectMeta: metaOf("keystone", "keystone")}
+			rs.OwnerReferences = []metav1.OwnerReference{{Kind: "Deployment", Name: "keystone", UID: d.UID, Controller: &yes}}
+			rs.Annotations, rs.Labels["pod-template-hash"] = d.Annotations, "2"
+			return []runtime.Object{d, rs}
+		}},
+	} {
+		for template, fails := range map[string]bool{"1": false, "2": true} {
+			t.Run(kind+" "+template, func(t *testing.T) {
+				t.Parallel()
+				pod := podOf("keystone", broken)
+				pod.Labels[test.label] = template
+				service := watched(t, append(test.workload(), pod)...).status(time.Now()).Services[0]
+				if service.Ready || (service.fatal != nil) != fails {
+					t.Errorf("%+v (%v)", service, service.fatal)
+				}
+			})
+		}
+	}
+}
+
 func TestStatusJobsAndLinks(t *testing.T) {
 	t.Parallel()
 	done := &batchv1.Job{ObjectMeta: metaOf("keystone-db-sync-1", "keystone"), Status: batchv1.JobStatus{

@@ -82,6 +82,7 @@ func (c *Cluster) Environment() []string {
 	return []string{
 		"KUBECONFIG=" + c.Kubeconfig(),
 		"KUBECACHEDIR=" + c.path("kubectl"), // what clients remember of it, else in the home folder
+		"TMPDIR=" + c.path("tmp"),           // what a command that is killed leaves there goes too
 		"CCP_E2E_DIR=" + c.Dir, "CCP_E2E_ETCD=" + Etcd, "CCP_E2E_REGISTRY=" + Registry,
 	}
 }
@@ -109,6 +110,9 @@ func (c *Cluster) Up(ctx context.Context) error {
 
 func (c *Cluster) up(ctx context.Context) error {
 	if err := os.RemoveAll(c.path("logs")); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(c.path("tmp"), 0o755); err != nil {
 		return err
 	}
 	if err := c.writeCredentials(); err != nil {
@@ -169,7 +173,7 @@ func (c *Cluster) Down() error {
 	if mounts := mountsUnder(c.Dir); len(mounts) > 0 {
 		return fmt.Errorf("still mounted: %s", strings.Join(mounts, ", "))
 	}
-	for _, name := range []string{"nodes", "pki", "kubectl", "kubeconfig", "sysctls"} {
+	for _, name := range []string{"nodes", "pki", "kubectl", "kubeconfig", "sysctls", "tmp"} {
 		errs = append(errs, os.RemoveAll(c.path(name)))
 	}
 	return errors.Join(errs...)
