@@ -164,7 +164,8 @@ func (w *watcher) deployment(d *appsv1.Deployment, pods []*corev1.Pod, now time.
 		PodsReady: int(min(d.Status.ReadyReplicas, d.Status.UpdatedReplicas)), PodsWanted: wanted,
 	}
 	old := int(d.Status.Replicas - d.Status.UpdatedReplicas)
-	s.Ready = d.Status.ObservedGeneration >= d.Generation && s.PodsReady >= wanted && old == 0
+	seen := d.Status.ObservedGeneration >= d.Generation
+	s.Ready = seen && s.PodsReady >= wanted && old == 0
 	hash := ""
 	for _, rs := range w.replicaSets.all() {
 		if metav1.IsControlledBy(rs, d) && rs.Annotations[revision] == d.Annotations[revision] {
@@ -176,7 +177,7 @@ func (w *watcher) deployment(d *appsv1.Deployment, pods []*corev1.Pod, now time.
 			s.Waiting = condition.Message
 		}
 	}
-	w.explain(&s, newest(pods, appsv1.DefaultDeploymentUniqueLabelKey, hash), now)
+	w.explain(&s, seen, newest(pods, appsv1.DefaultDeploymentUniqueLabelKey, hash), now)
 	return s
 }
 
@@ -192,8 +193,9 @@ func (w *watcher) stateful(d *appsv1.StatefulSet, pods []*corev1.Pod, now time.T
 		Name: d.Name, Chart: d.Labels[chartLabel], Workload: "StatefulSet",
 		PodsReady: int(min(d.Status.ReadyReplicas, d.Status.UpdatedReplicas)), PodsWanted: wanted,
 	}
-	s.Ready = d.Status.ObservedGeneration >= d.Generation && s.PodsReady >= wanted && int(d.Status.Replicas) == wanted
-	w.explain(&s, newest(pods, appsv1.StatefulSetRevisionLabel, d.Status.UpdateRevision), now)
+	seen := d.Status.ObservedGeneration >= d.Generation
+	s.Ready = seen && s.PodsReady >= wanted && int(d.Status.Replicas) == wanted
+	w.explain(&s, seen, newest(pods, appsv1.StatefulSetRevisionLabel, d.Status.UpdateRevision), now)
 	return s
 }
 
@@ -202,8 +204,9 @@ func (w *watcher) daemon(d *appsv1.DaemonSet, pods []*corev1.Pod, now time.Time)
 		Name: d.Name, Chart: d.Labels[chartLabel], Workload: "DaemonSet",
 		PodsReady: int(min(d.Status.NumberReady, d.Status.UpdatedNumberScheduled)), PodsWanted: int(d.Status.DesiredNumberScheduled),
 	}
-	s.Ready = d.Status.ObservedGeneration >= d.Generation && s.PodsReady >= s.PodsWanted
-	w.explain(&s, newest(pods, generationLabel, d.Annotations[appsv1.DeprecatedTemplateGeneration]), now)
+	seen := d.Status.ObservedGeneration >= d.Generation
+	s.Ready = seen && s.PodsReady >= s.PodsWanted
+	w.explain(&s, seen, newest(pods, generationLabel, d.Annotations[appsv1.DeprecatedTemplateGeneration]), now)
 	return s
 }
 
@@ -244,10 +247,14 @@ func (w *watcher) job(j *batchv1.Job, pods []*corev1.Pod, now time.Time) Job {
 	return out
 }
 
-// explain says why a service is not ready.
-func (w *watcher) explain(s *Service, pods []*corev1.Pod, now time.Time) {
-	if s.Ready {
+// explain says why a service is not ready. As long as its controller has not
+// seen its last change, the pods are those of the time before.
+func (w *watcher) explain(s *Service, seen bool, pods []*corev1.Pod, now time.Time) {
+	if s.Ready || !seen {
 		s.Waiting = ""
+		if !seen {
+			s.Waiting = "its controller"
+		}
 		return
 	}
 	for _, pod := range pods {

@@ -182,6 +182,20 @@ func TestStatusOfTheNewestPods(t *testing.T) {
 	}
 }
 
+// Just after a rollback the pods that failed are still there: they are no reason
+// to give up before the controller has seen the change.
+func TestStatusBeforeTheControllerLooked(t *testing.T) {
+	t.Parallel()
+	d := deployment("keystone", 0)
+	d.Generation = 2
+	d.Status.ObservedGeneration = 1
+	pod := podOf("keystone", corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{waiting("InvalidImageName", "x")}})
+	service := watched(t, d, pod).status(time.Now()).Services[0]
+	if service.Ready || service.fatal != nil || service.Waiting != "its controller" {
+		t.Errorf("%+v (%v)", service, service.fatal)
+	}
+}
+
 func TestStatusJobsAndLinks(t *testing.T) {
 	t.Parallel()
 	done := &batchv1.Job{ObjectMeta: metaOf("keystone-db-sync-1", "keystone"), Status: batchv1.JobStatus{
