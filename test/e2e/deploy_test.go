@@ -363,7 +363,7 @@ func TestNetworkSwitch(t *testing.T) {
 
 	l.ccp(t, "deploy", "--network", "openvswitch").expect(t, 2, "runs on the network calico", "Service/etcd-k8s", "--force-network-switch")
 	calico.told(t)
-	o := l.ccp(t, "deploy", "--network", "openvswitch", "--force-network-switch", "--timeout", "3m")
+	o := l.ccp(t, "deploy", "--network", "openvswitch", "--force-network-switch", "--timeout", "45s")
 	o.expect(t, 1, "running ccp-hook-calico-revert of revision 1", "rolling back to revision 1", "neutron")
 	calico.untouched(t)
 	l.must(t, "cleanup", "--yes", "--skip-os-cleanup")
