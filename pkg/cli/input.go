@@ -183,18 +183,18 @@ func (in *input) askCluster(ctx context.Context) (*topology.Inventory, error) {
 	rules.ExplicitPath = in.config
 	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &in.kube).ClientConfig()
 	if err != nil {
-		return nil, wrongf("--kube: %w", err)
+		return nil, wrongf("the kubeconfig: %w", err)
 	}
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
-		return nil, fmt.Errorf("--kube: %w", err)
+		return nil, fmt.Errorf("the cluster: %w", err)
 	}
 	inventory := &topology.Inventory{}
 	page := metav1.ListOptions{Limit: 500}
 	for {
 		list, err := client.CoreV1().Nodes().List(ctx, page)
 		if err != nil {
-			return nil, fmt.Errorf("--kube: listing the nodes: %w", err)
+			return nil, fmt.Errorf("listing the nodes: %w", err)
 		}
 		for _, node := range list.Items {
 			hostname := node.Labels["kubernetes.io/hostname"]

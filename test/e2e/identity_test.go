@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -70,7 +71,39 @@ print(s.makefile().read())`)
 		}
 		install.token(t)
 	})
+	t.Run("a changed image runs the migrations first", func(t *testing.T) {
+		before := install.podIDs(t)
+		tag(t, "ccp/keystone", "latest", "second")
+		l := life{namespace: install.namespace, dir: t.TempDir(), file: absolute(t, "testdata/identity.yaml")}
+		l.must(t, "deploy", l.with(t, "images: {image_specs: {keystone: {tag: second}}}")...)
+		if after := install.podIDs(t); after["keystone"] == before["keystone"] || after["mariadb"] != before["mariadb"] {
+			t.Errorf("pods were %v, are %v", before, after)
+		}
+		migrated := finished(t, install, "keystone-db-sync")
+		started := install.kubectl(t, "get", "pods", "--selector=app.kubernetes.io/component=keystone",
+			"--output=jsonpath={.items[0].status.containerStatuses[0].state.running.startedAt}")
+		if migrated == "" || migrated > started {
+			t.Errorf("the migrations of the new image ended at %q, the pod began at %q", migrated, started)
+		}
+		install.token(t)
+	})
 	install.down(t)
+}
+
+// finished returns when the Job of the image with the tag second ended.
+func finished(t *testing.T, install installation, component string) string {
+	t.Helper()
+	return strings.TrimSpace(install.kubectl(t, "get", "jobs", "--selector=app.kubernetes.io/component="+component,
+		`--output=jsonpath={.items[?(@.spec.template.spec.containers[0].image=="`+registry()+`/ccp/keystone:second")].status.completionTime}`))
+}
+
+func absolute(t *testing.T, path string) string {
+	t.Helper()
+	path, err := filepath.Abs(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // try runs kubectl in the release's namespace.
@@ -102,9 +135,14 @@ func (i installation) ready(t *testing.T) {
 	i.kubectl(t, "wait", "--for=condition=Ready", "pods", "--selector=!job-name", "--timeout=3m")
 }
 
-// token gets a token from a pod that has the admin's credentials.
+// token gets a token from a pod that sources what ccp openrc writes.
 func (i installation) token(t *testing.T) {
 	t.Helper()
+	openrc := run(t, "", "ccp", "openrc", "--namespace", i.namespace, "--output", "-")
+	i.try(t, "delete", "secret", "openrc", "--ignore-not-found")
+	file := filepath.Join(t.TempDir(), "openrc")
+	write(t, file, openrc)
+	i.kubectl(t, "create", "secret", "generic", "openrc", "--from-file="+file)
 	i.kubectl(t, "apply", "-f", "testdata/token.yaml")
 	i.kubectl(t, "wait", "--for=condition=Complete", "job/token", "--timeout=2m")
 	if user := strings.TrimSpace(i.kubectl(t, "logs", "job/token")); len(user) != 32 {

@@ -1,6 +1,9 @@
 package e2e
 
 import (
+	"bytes"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -66,4 +69,30 @@ func debianImages(t *testing.T, names ...string) {
 		push("ccp/"+name+":latest", filepath.Join(recipes, name, "Containerfile"), recipes, "--build-arg=BASE="+registry()+"/ccp/base")
 	}
 	t.Logf("%4.0f s  images %s", time.Since(start).Seconds(), strings.Join(names, " "))
+}
+
+// tag gives an image of the cluster's registry one more tag.
+func tag(t *testing.T, image, from, to string) {
+	t.Helper()
+	const manifest = "application/vnd.oci.image.manifest.v1+json"
+	do := func(method, tag string, body io.Reader, want int) []byte {
+		t.Helper()
+		request, err := http.NewRequestWithContext(t.Context(), method, "http://"+registry()+"/v2/"+image+"/manifests/"+tag, body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Accept", manifest)
+		request.Header.Set("Content-Type", manifest)
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		data, err := io.ReadAll(response.Body)
+		if err != nil || response.StatusCode != want {
+			t.Fatalf("%s %s:%s: %s %s (%v)", method, image, tag, response.Status, data, err)
+		}
+		return data
+	}
+	do(http.MethodPut, to, bytes.NewReader(do(http.MethodGet, from, nil, http.StatusOK)), http.StatusCreated)
 }
