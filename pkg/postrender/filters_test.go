@@ -17,6 +17,11 @@ import (
 // forTest makes a Renderer for a topology of a few services and more.
 func forTest(t *testing.T, more, placement string) *Renderer {
 	t.Helper()
+	return forNetwork(t, more, placement, "calico")
+}
+
+func forNetwork(t *testing.T, more, placement, network string) *Renderer {
+	t.Helper()
 	file := t.TempDir() + "/ccp.yaml"
 	const few = "nodes:\n  node1: {roles: [controller]}\n  node2: {roles: [compute]}\nroles:\n" +
 		"  controller: [mariadb, rabbitmq, memcached, keystone, neutron-server, nova-api, nova-conductor]\n  compute: [nova-compute, nova-libvirt]\n"
@@ -27,7 +32,7 @@ func forTest(t *testing.T, more, placement string) *Renderer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	deployment, err := chart.Build(cfg, charts.FS, chart.Options{Options: topology.Options{Network: "calico", Placement: placement}})
+	deployment, err := chart.Build(cfg, charts.FS, chart.Options{Options: topology.Options{Network: network, Placement: placement}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,6 @@ type findings struct {
 	problems  ccpfile.Problems
 	objects   map[key]bool        // that are there after the removal
 	services  map[string][]source // workloads by service
-	files     map[string]bool     // ini files of ours that were seen
 	charts    map[string]bool     // of the catalog
 }
 
@@ -29,7 +28,7 @@ type source struct {
 func newFindings(documents map[*yaml.Node]document) *findings {
 	return &findings{
 		documents: documents, objects: map[key]bool{}, services: map[string][]source{},
-		files: map[string]bool{}, charts: map[string]bool{},
+		charts: map[string]bool{},
 	}
 }
 
@@ -37,7 +36,6 @@ func (f *findings) merge(other *findings) {
 	f.notes = append(f.notes, other.notes...)
 	f.problems = append(f.problems, other.problems...)
 	maps.Copy(f.objects, other.objects)
-	maps.Copy(f.files, other.files)
 	maps.Copy(f.charts, other.charts)
 	for service, sources := range other.services {
 		f.services[service] = append(f.services[service], sources...)

@@ -121,6 +121,11 @@ func (o *own) manifests(files []*loader.BufferedFile, network string) ([]ownDocu
 	if err != nil {
 		return nil, err
 	}
+	return ownDocuments(text)
+}
+
+// ownDocuments parses what our charts make.
+func ownDocuments(text string) ([]ownDocument, error) {
 	var out []ownDocument
 	for _, d := range split([]byte(text)) {
 		tree, err := d.parse()
@@ -142,7 +147,8 @@ func (o *own) manifests(files []*loader.BufferedFile, network string) ([]ownDocu
 const networkValue = ".network.backend"
 
 // concerned returns the files of the deployment's chart, and of those of its
-// charts that ask for the network, or that only one network has.
+// charts that ask for the network, or that only one network has. The schemas
+// are left out: chart.Build held the values against them.
 func (o *own) concerned(files []*loader.BufferedFile) []*loader.BufferedFile {
 	wanted := map[string]bool{}
 	for _, file := range files {
@@ -153,21 +159,17 @@ func (o *own) concerned(files []*loader.BufferedFile) []*loader.BufferedFile {
 	}
 	return slices.DeleteFunc(files, func(file *loader.BufferedFile) bool {
 		name, inside := subchart(file.Name)
-		return inside && !wanted[name]
+		return inside && !wanted[name] || path.Base(file.Name) == "values.schema.json"
 	})
 }
 
 // chart loads the templates that make a ConfigMap, and for the chosen network
-// all of the charts whose objects may be added. The values, which are the same
-// but for the network, are checked against the schemas only then.
+// all of the charts whose objects may be added.
 func (o *own) chart(files []*loader.BufferedFile, chosen bool) (*helmchart.Chart, error) {
 	makes, there := configMaps(files), map[string]bool{}
 	files = slices.DeleteFunc(slices.Clone(files), func(file *loader.BufferedFile) bool {
 		name, _ := subchart(file.Name)
 		there[name] = true
-		if path.Base(file.Name) == "values.schema.json" {
-			return !chosen
-		}
 		return isTemplate(file.Name) && !makes(file.Data) && !(chosen && o.accompanies(name))
 	})
 	chrt, err := loader.LoadFiles(files)
@@ -270,6 +272,9 @@ func (r *rendered) compare(ours, theirs map[ownFile]ini) {
 }
 
 func (r *rendered) change(file string, more settings) {
+	if len(more) == 0 {
+		return
+	}
 	if s := r.settings[file]; s != nil {
 		s.add(more)
 		return

@@ -125,7 +125,7 @@ func (r *Renderer) filters(f *findings) []kio.Filter {
 		r.removal(f),
 		r.inventory(f),
 		r.waits(),
-		r.settings(f),
+		r.settings(),
 		r.placement(f),
 		r.images(),
 		r.replicas(),
@@ -136,7 +136,7 @@ func (r *Renderer) filters(f *findings) []kio.Filter {
 
 // batchSize is about how many bytes of a stream are worked on at a time: few,
 // for a tree takes some twenty times the memory of its text.
-const batchSize = 128 << 10
+const batchSize = 32 << 10
 
 // run sends a stream through the filters, a batch of documents at a time, as
 // many batches at once as there are processors. The output is in the order of

@@ -8,7 +8,7 @@ import (
 // settings makes the ini files in ConfigMaps and Secrets say what the chosen
 // network needs, and no more what only others do. Which files and options
 // these are is what differs between our own charts' files for the networks.
-func (r *Renderer) settings(f *findings) kio.Filter {
+func (r *Renderer) settings() kio.Filter {
 	return kio.FilterFunc(each(func(object *yaml.Node) (bool, error) {
 		kind := text(object, "kind")
 		if kind != "ConfigMap" && kind != "Secret" || r.extension.ignored(identify(object)) {
@@ -26,7 +26,6 @@ func (r *Renderer) settings(f *findings) kio.Filter {
 			for i := 0; i+1 < len(entries.Content); i += 2 {
 				name := entries.Content[i].Value
 				if wanted, ours := own.settings[name]; ours {
-					f.files[name] = true
 					changeText(entries.Content[i+1], section == "data" && kind == "Secret", wanted.apply)
 				}
 			}
