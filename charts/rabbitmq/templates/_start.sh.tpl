@@ -7,6 +7,8 @@ data before, the others still count it in, and must forget it first.
 */}}
 {{- define "rabbitmq.start" -}}
 set -eu
+# The first process of a container heeds no signal that it does not ask for. The server that follows asks for its own.
+trap 'exit 143' TERM
 bin=/usr/lib/rabbitmq/bin
 
 umask 077
