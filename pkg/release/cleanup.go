@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"helm.sh/helm/v3/pkg/action"
-	helmrelease "helm.sh/helm/v3/pkg/release"
 	"helm.sh/helm/v3/pkg/storage/driver"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -48,8 +47,13 @@ func (c *Client) Cleanup(ctx context.Context, opts CleanupOptions) error {
 		return missingRight(err, "get the namespace %s", c.namespace)
 	}
 	if namespace.DeletionTimestamp == nil {
-		if err := c.cleanupRelease(ctx, opts); err != nil {
+		others, err := c.cleanupRelease(ctx, opts)
+		if err != nil {
 			return err
+		}
+		if len(others) > 0 {
+			c.stepf("the namespace %s and its Secrets stay: it holds the releases %s", c.namespace, strings.Join(others, ", "))
+			return nil
 		}
 	}
 	for label, value := range managedByCCP {
@@ -64,44 +68,64 @@ func (c *Client) Cleanup(ctx context.Context, opts CleanupOptions) error {
 	return c.awaitNamespaceGone(ctx, opts.Timeout)
 }
 
-// cleanupRelease takes away what is in the namespace.
-func (c *Client) cleanupRelease(ctx context.Context, opts CleanupOptions) error {
+// cleanupRelease takes away what is in the namespace, and returns the other
+// releases there: what they may use stays.
+func (c *Client) cleanupRelease(ctx context.Context, opts CleanupOptions) (others []string, err error) {
 	unlock, err := c.lock(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer unlock()
 	w, err := c.newWaiter(ctx, nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	config, err := c.helm(w)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	last, err := config.Releases.Last(c.name)
+	_, err = config.Releases.Last(c.name)
 	switch {
 	case errors.Is(err, driver.ErrReleaseNotFound):
 		c.stepf("there is no release %s", c.name)
 	case err != nil:
-		return fmt.Errorf("reading the release %s: %w", c.name, err)
+		return nil, fmt.Errorf("reading the release %s: %w", c.name, err)
 	default:
 		if opts.OpenStack != nil {
 			if err := c.cleanupOpenStack(ctx, opts); err != nil {
-				return err
+				return nil, err
 			}
 		}
-		if err := c.uninstall(w, config, opts, last); err != nil {
-			return err
+		if err := c.uninstall(w, config, opts); err != nil {
+			return nil, err
 		}
 	}
-	if err := c.removeSecrets(ctx); err != nil {
-		return err
+	if others, err = otherNames(config, c.name); err != nil || len(others) > 0 {
+		return others, err
 	}
-	return c.removeLabels(ctx, config)
+	if err := c.removeSecrets(ctx); err != nil {
+		return nil, err
+	}
+	return nil, c.removeLabels(ctx)
 }
 
-func (c *Client) uninstall(w *waiter, config *action.Configuration, opts CleanupOptions, last *helmrelease.Release) error {
+// otherNames returns the names of the other releases that Helm keeps in the
+// namespace, of whatever chart.
+func otherNames(config *action.Configuration, name string) ([]string, error) {
+	releases, err := config.Releases.ListReleases()
+	if err != nil {
+		return nil, fmt.Errorf("listing the releases in the namespace: %w", err)
+	}
+	names := map[string]bool{}
+	for _, found := range releases {
+		if found.Name != name {
+			names[found.Name] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(names)), nil
+}
+
+func (c *Client) uninstall(w *waiter, config *action.Configuration, opts CleanupOptions) error {
 	c.stepf("uninstalling the release %s", c.name)
 	uninstall := action.NewUninstall(config)
 	uninstall.Wait, uninstall.Timeout, uninstall.DisableHooks = true, opts.Timeout, opts.NoHooks
@@ -138,7 +162,7 @@ func (c *Client) removeSecrets(ctx context.Context) error {
 
 // removeLabels takes the roles off the nodes, unless another release of ours
 // needs them or there is no telling.
-func (c *Client) removeLabels(ctx context.Context, config *action.Configuration) error {
+func (c *Client) removeLabels(ctx context.Context) error {
 	others, err := c.otherReleases(ctx)
 	if err != nil || len(others) > 0 {
 		why := "they may be another deployment's: " + strings.Join(others, ", ")

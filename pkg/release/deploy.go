@@ -320,7 +320,7 @@ func (c *Client) rollback(w *waiter, config *action.Configuration, d Deployment,
 		err = c.labelNodes(w.ctx, roles)
 	}
 	if err != nil {
-		return fmt.Errorf("%w\nand the labels of the nodes could not be put back: %w", why, err)
+		why = fmt.Errorf("%w\nand the labels of the nodes could not be put back: %w", why, err)
 	}
 	rollback := action.NewRollback(config)
 	rollback.Version, rollback.MaxHistory = good.Version, 10

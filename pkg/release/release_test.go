@@ -5,8 +5,11 @@ import (
 	"strings"
 	"testing"
 
+	"helm.sh/helm/v3/pkg/action"
 	helmchart "helm.sh/helm/v3/pkg/chart"
 	helmrelease "helm.sh/helm/v3/pkg/release"
+	"helm.sh/helm/v3/pkg/storage"
+	"helm.sh/helm/v3/pkg/storage/driver"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -175,5 +178,22 @@ func TestShell(t *testing.T) {
 	got := Shell(map[string]string{"OS_USERNAME": "admin", "OS_PASSWORD": `it's $HOME`})
 	if want := "export OS_PASSWORD='it'\\''s $HOME'\nexport OS_USERNAME='admin'\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// A cleanup leaves the namespace to the other releases in it, also when the name
+// that it is given is a wrong one.
+func TestOtherNames(t *testing.T) {
+	t.Parallel()
+	config := &action.Configuration{Releases: storage.Init(driver.NewMemory())}
+	for _, name := range []string{"ccp", "logging"} {
+		if err := config.Releases.Create(&helmrelease.Release{Name: name, Version: 1, Info: &helmrelease.Info{Status: helmrelease.StatusDeployed}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, want := range map[string]string{"ccp": "logging", "cpc": "ccp logging"} {
+		if got, err := otherNames(config, name); err != nil || strings.Join(got, " ") != want {
+			t.Errorf("beside %s: %v, %v", name, got, err)
+		}
 	}
 }

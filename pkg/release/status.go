@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	helmrelease "helm.sh/helm/v3/pkg/release"
 	"helm.sh/helm/v3/pkg/storage/driver"
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
@@ -64,6 +65,10 @@ type Job struct {
 // ErrNoRelease is what is returned for a release that is not there.
 var ErrNoRelease = errors.New("there is no such release")
 
+// askHelmEvery is how often the record of the release, which is large, is read
+// again.
+const askHelmEvery = 5 * time.Second
+
 // Status returns how far the release is.
 func (c *Client) Status(ctx context.Context) (Status, error) {
 	ctx, cancel := context.WithCancel(ctx)
@@ -91,12 +96,16 @@ func (c *Client) WatchStatus(ctx context.Context, show func(Status) bool) error 
 	}
 	tick := time.NewTicker(tickEvery)
 	defer tick.Stop()
-	for {
-		last, err := config.Releases.Last(c.name)
-		if errors.Is(err, driver.ErrReleaseNotFound) {
-			return fmt.Errorf("%s in the namespace %s: %w", c.name, c.namespace, ErrNoRelease)
-		} else if err != nil {
-			return err
+	var last *helmrelease.Release
+	for asked := (time.Time{}); ; {
+		if time.Since(asked) > askHelmEvery {
+			last, err = config.Releases.Last(c.name)
+			if errors.Is(err, driver.ErrReleaseNotFound) {
+				return fmt.Errorf("%s in the namespace %s: %w", c.name, c.namespace, ErrNoRelease)
+			} else if err != nil {
+				return err
+			}
+			asked = time.Now()
 		}
 		status := w.status(time.Now())
 		status.Revision, status.State = last.Version, last.Info.Status.String()
