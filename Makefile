@@ -82,6 +82,7 @@ lint: bin/helm3 bin/ccp bin/helm-docs ## gofmt, vet, staticcheck, helm lint, the
 	@test -z "$$(gofmt -l cmd pkg charts test)" || { gofmt -l cmd pkg charts test; echo 'run gofmt on these'; exit 1; }
 	go vet ./...
 	$(TOOLS) staticcheck ./...
+	cd test/e2e && go vet ./... && $(TOOLS) staticcheck ./...
 	go mod tidy -diff
 	test/lint-charts.sh
 	test/chart-readmes.sh --check
@@ -93,7 +94,7 @@ conformance: bin/ccp ## Hold the rendered configuration against the real OpenSta
 	test/conformance/run.sh
 
 # A real Kubernetes, for the tests that need one.
-E2E := kubernetes coredns pause e2e-cluster
+E2E := kubernetes coredns etcd35 kube-router pause e2e-cluster
 KUBERNETES := 1.36.3
 
 bin/kubernetes: $(wildcard test/e2e/kubernetes/*)
@@ -109,17 +110,29 @@ bin/pause: test/e2e/pause/main.go
 bin/e2e-cluster: $(wildcard test/e2e/cluster/* test/e2e/cmd/e2e-cluster/*)
 	cd test/e2e && CGO_ENABLED=0 go build -trimpath -o $(BIN)/e2e-cluster ./cmd/e2e-cluster
 
+bin/kube-router: test/e2e/kube-router/go.mod test/e2e/kube-router/go.sum
+	cd test/e2e/kube-router && CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o $(BIN)/kube-router github.com/cloudnativelabs/kube-router/v2/cmd/kube-router
+
+# The manifests of Calico 3.30, for the definitions of its resources. Calico's own module can't be required, so they
+# come with minikube, unchanged but for the names of images.
+CALICO := k8s.io/minikube@v1.36.0
+bin/calico.yaml: Makefile
+	mkdir -p bin
+	install -m 644 "$$(go mod download -json $(CALICO) | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')/pkg/minikube/cni/calico.yaml" $@
+	echo 'ac3986c6f018672c10952764a673bbff36c7033637032211a5bf816de90d4f8f  $@' | sha256sum --check --quiet
+
 bin/kwok: test/e2e/kwok/go.mod test/e2e/kwok/go.sum
 	cd test/e2e/kwok && CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o $(BIN)/kwok sigs.k8s.io/kwok/cmd/kwok
 
 .PHONY: e2e e2e-up e2e-down e2e-packages
-e2e-packages:
-	test/packages.sh buildah conntrack containerd containernetworking-plugins docker-registry etcd-client etcd-server iproute2 iptables mmdebstrap runc
+e2e-packages: bin/e2e-cluster
+	test -n "$${KUBECONFIG:-}" || test/packages.sh buildah conntrack containerd containernetworking-plugins docker-registry etcd-client iproute2 ipset iptables mmdebstrap runc
+	bin/e2e-cluster check
 
-e2e: build bin/helm3 bin/helm4 bin/kwok $(E2E:%=bin/%) e2e-packages ## Run the tests that need a real Kubernetes, on one made here (or on KUBECONFIG)
+e2e: e2e-packages build bin/helm3 bin/helm4 bin/kwok bin/calico.yaml $(E2E:%=bin/%) ## Run the tests that need a real Kubernetes, on one made here (or on KUBECONFIG)
 	bin/e2e-cluster run go test -C test/e2e -v -count=1 -timeout 45m .
 
-e2e-up: $(E2E:%=bin/%) e2e-packages ## Bring that cluster up and print its kubeconfig
+e2e-up: e2e-packages $(E2E:%=bin/%) ## Bring that cluster up and print its kubeconfig
 	bin/e2e-cluster up
 
 e2e-down: bin/e2e-cluster ## Take it down

@@ -41,6 +41,7 @@ print(s.makefile().read())`)
 			t.Error("nothing is cached:\n" + stats)
 		}
 	})
+	t.Run("who may connect", install.policies)
 	t.Run("data outlive their pods", func(t *testing.T) {
 		etcd := "/api/v1/namespaces/" + install.namespace + "/services/etcd:client/proxy/v3/kv/"
 		key := base64.StdEncoding.EncodeToString([]byte("kept"))
@@ -135,20 +136,30 @@ func (i installation) ready(t *testing.T) {
 	i.kubectl(t, "wait", "--for=condition=Ready", "pods", "--selector=!job-name", "--timeout=3m")
 }
 
-// token gets a token from a pod that sources what ccp openrc writes.
+// token gets a token with what ccp openrc writes.
 func (i installation) token(t *testing.T) {
 	t.Helper()
-	openrc := run(t, "", "ccp", "openrc", "--namespace", i.namespace, "--output", "-")
-	i.try(t, "delete", "secret", "openrc", "--ignore-not-found")
 	file := filepath.Join(t.TempDir(), "openrc")
-	write(t, file, openrc)
-	i.kubectl(t, "create", "secret", "generic", "openrc", "--from-file="+file)
-	i.kubectl(t, "apply", "-f", "testdata/token.yaml")
-	i.kubectl(t, "wait", "--for=condition=Complete", "job/token", "--timeout=2m")
-	if user := strings.TrimSpace(i.kubectl(t, "logs", "job/token")); len(user) != 32 {
+	write(t, file, run(t, "", "ccp", "openrc", "--namespace", i.namespace, "--output", "-"))
+	user := strings.TrimSpace(i.openstack(t, file, "openstack token issue --format=value --column=user_id"))
+	if len(user) != 32 {
 		t.Errorf("the token's user is %q, want an id", user)
 	}
-	i.kubectl(t, "delete", "job", "token", "--wait")
+}
+
+// openstack runs a script of OpenStack's client in a pod that sources the
+// openrc, and returns what it printed.
+func (i installation) openstack(t *testing.T, openrc, script string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "script")
+	write(t, file, script)
+	i.try(t, "delete", "secret", "openrc", "--ignore-not-found")
+	i.kubectl(t, "create", "secret", "generic", "openrc", "--from-file=openrc="+openrc, "--from-file="+file)
+	i.kubectl(t, "apply", "-f", "testdata/openstack.yaml")
+	i.kubectl(t, "wait", "--for=condition=Complete", "job/openstack", "--timeout=2m")
+	out := i.kubectl(t, "logs", "job/openstack")
+	i.kubectl(t, "delete", "job", "openstack", "--wait")
+	return out
 }
 
 // podIDs returns the pods of each service, without those of Jobs.

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -41,44 +42,30 @@ func (etcdResources) specs(t *testing.T) map[string]any {
 // customResources are Calico's resources in the Kubernetes API, in the group.
 type customResources string
 
-// newCustomResources installs definitions of Calico's resources. They are not
-// Calico's own, which no module brings: of the fields only those that ccp-hook
-// writes have their types, the rest is taken as it comes.
+// newCustomResources installs the definitions of Calico's resources, Calico
+// 3.30's own. Those of the group projectcalico.org, which no module brings, are
+// the same with the other group and version.
 func newCustomResources(t *testing.T, group string) customResources {
 	t.Helper()
-	rules := object{"type": "array", "items": object{
-		"type": "object", "required": []string{"action"}, "x-kubernetes-preserve-unknown-fields": true,
-		"properties": object{
-			"action": object{"type": "string", "enum": []string{"Accept", "Reject"}},
-			"cidr":   object{"type": "string"}, "interface": object{"type": "string"},
-		},
-	}}
-	fields := map[string]object{
-		"bgpfilters": {"exportV4": rules, "exportV6": rules, "importV4": rules, "importV6": rules},
-		"bgppeers":   {"filters": object{"type": "array", "items": object{"type": "string"}}},
-		"felixconfigurations": {"reportingInterval": object{
-			"type": "string", "pattern": `^([0-9]+(\.[0-9]+)?(ms|s|m|h))*$`,
-		}},
-		"ippools": {"cidr": object{"type": "string"}, "disabled": object{"type": "boolean"}},
+	manifests, err := os.ReadFile(repository("bin/calico.yaml"))
+	if err != nil {
+		t.Fatal("run make bin/calico.yaml: ", err)
 	}
-	version := map[string]string{"crd.projectcalico.org": "v1", "projectcalico.org": "v3"}[group]
-	var definitions []object
-	for plural, kind := range kinds {
-		spec := object{"type": "object", "x-kubernetes-preserve-unknown-fields": true, "properties": fields[plural]}
-		definitions = append(definitions, object{
-			"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-			"metadata": object{"name": plural + "." + group},
-			"spec": object{
-				"group": group, "scope": "Cluster",
-				"names": object{"kind": kind, "listKind": kind + "List", "plural": plural, "singular": strings.ToLower(kind)},
-				"versions": []object{{
-					"name": version, "served": true, "storage": true,
-					"schema": object{"openAPIV3Schema": object{"type": "object", "properties": object{"spec": spec}}},
-				}},
-			},
-		})
+	var definitions []string
+	for _, document := range documents(string(manifests)) {
+		plural, _, _ := strings.Cut(field(document, "  name"), ".")
+		if field(document, "kind") == "CustomResourceDefinition" && kinds[plural] != "" {
+			definitions = append(definitions, document)
+		}
 	}
-	list := marshal(t, object{"apiVersion": "v1", "kind": "List", "items": definitions})
+	if len(definitions) != len(kinds) {
+		t.Fatalf("there are %d definitions, want %d", len(definitions), len(kinds))
+	}
+	list, version := strings.Join(definitions, "\n---\n"), "v1"
+	if group == "projectcalico.org" {
+		version = "v3"
+		list = strings.NewReplacer("crd.projectcalico.org", group, "\n  - name: v1\n", "\n  - name: v3\n").Replace(list)
+	}
 	t.Cleanup(func() { run(t, list, "kubectl", "delete", "--ignore-not-found", "-f", "-") })
 	run(t, list, "kubectl", "apply", "-f", "-")
 	run(t, list, "kubectl", "wait", "--for=condition=Established", "--timeout=1m", "-f", "-")

@@ -39,12 +39,6 @@ var (
 // TestRights holds the service accounts of the guide's deployment, those of
 // hooks too, to what they need, by the API server's own account of their rights
 // and by tries from pods.
-//
-// NetworkPolicies are no further than TestAccepted: the bridge plugin enforces
-// none, and enforcers that can be built from modules were not found
-// (kube-router, kube-network-policies, kindnet and Weave's are not published
-// where modules are fetched; those that queue packets from nftables would need
-// a kernel with CONFIG_NFT_QUEUE, too).
 func TestRights(t *testing.T) {
 	hookImage(t)
 	const name = "e2e-rights"

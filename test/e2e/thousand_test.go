@@ -101,7 +101,7 @@ func kwok(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A lease is renewed after a quarter of its time. The node controller waits 50 s for that.
+	// A lease is renewed after a quarter of its time. The node controller waits all of it.
 	cmd := exec.Command("kwok", "--kubeconfig="+os.Getenv("KUBECONFIG"),
 		"--manage-nodes-with-label-selector="+simulated, "--node-lease-duration-seconds=160")
 	module := strings.TrimSpace(run(t, "", "go", "list", "-C", "kwok", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/kwok"))

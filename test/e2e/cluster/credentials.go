@@ -42,6 +42,7 @@ func (c *Cluster) writeCredentials() error {
 		ca.client("controller-manager", "system:kube-controller-manager", ""),
 		ca.client("scheduler", "system:kube-scheduler", ""),
 		ca.client("proxy", "system:kube-proxy", ""),
+		ca.client("kube-router", "kube-router", "system:masters"),
 		ca.serviceAccountKey(),
 	}
 	for _, node := range Nodes {
@@ -51,7 +52,7 @@ func (c *Cluster) writeCredentials() error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	for _, user := range append([]string{"controller-manager", "scheduler", "proxy"}, nodeNames()...) {
+	for _, user := range append([]string{"controller-manager", "scheduler", "proxy", "kube-router"}, nodeNames()...) {
 		errs = append(errs, c.writeKubeconfig(c.path("pki", user+".kubeconfig"), user))
 	}
 	return errors.Join(append(errs, c.writeKubeconfig(c.Kubeconfig(), "admin"))...)

@@ -18,17 +18,30 @@ var packages = map[string]string{
 	"conntrack":       "conntrack",
 	"containerd":      "containerd",
 	"docker-registry": "docker-registry",
-	"etcd":            "etcd-server",
 	"etcdctl":         "etcd-client",
 	"ip":              "iproute2",
+	"ipset":           "ipset",
 	"iptables":        "iptables",
 	"mmdebstrap":      "mmdebstrap",
 	"runc":            "runc",
 }
 
-// Missing returns an error that says all that this machine lacks to run a
-// cluster and how to get it, or nil.
+// Missing returns an error that says all that is missing to run a cluster, of
+// this machine and of what make builds, and how to get it, or nil.
 func (c *Cluster) Missing() error {
+	errs := []error{c.MachineLacks()}
+	for _, name := range []string{"kubernetes", "coredns", "etcd35", "kube-router", "pause"} {
+		if _, err := os.Stat(filepath.Join(c.Bin, name)); err != nil {
+			errs = append(errs, fmt.Errorf("%s is missing: make bin/%s", filepath.Join(c.Bin, name), name))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// MachineLacks returns an error that says all that this machine lacks to run a
+// cluster and how to get it, or nil. It is worth asking before Kubernetes is
+// built.
+func (c *Cluster) MachineLacks() error {
 	var errs []error
 	if os.Geteuid() != 0 {
 		errs = append(errs, errors.New("it makes namespaces and interfaces: run it as root"))
@@ -46,11 +59,6 @@ func (c *Cluster) Missing() error {
 		slices.Sort(wanted)
 		errs = append(errs, fmt.Errorf("packages of Debian are missing: apt-get install --no-install-recommends %s",
 			strings.Join(wanted, " ")))
-	}
-	for _, name := range []string{"kubernetes", "coredns", "pause"} {
-		if _, err := os.Stat(filepath.Join(c.Bin, name)); err != nil {
-			errs = append(errs, fmt.Errorf("%s is missing: make bin/%s", filepath.Join(c.Bin, name), name))
-		}
 	}
 	filesystems, _ := os.ReadFile("/proc/filesystems")
 	for _, name := range []string{"overlay", "tmpfs"} {

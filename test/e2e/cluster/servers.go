@@ -83,6 +83,13 @@ func (c *Cluster) controlPlane(dir string) []server {
 		c.kubernetes("kube-controller-manager",
 			"--kubeconfig="+pki("controller-manager.kubeconfig"),
 			"--leader-elect=false",
+			// As for large clusters: the default of 20 requests a second is a minute for a thousand pods.
+			"--kube-api-qps=200", "--kube-api-burst=400",
+			// Nor does a node that is late on a busy machine lose its pods at once.
+			"--node-monitor-grace-period=160s",
+			// With it, each status that is written before the last one was read back counts as a failure, and puts
+			// the next off by up to a quarter of an hour: with a thousand nodes on two cores, that is the rule.
+			"--feature-gates=StaleControllerConsistencyDaemonSet=false",
 			"--use-service-account-credentials=true",
 			"--root-ca-file="+pki("ca.crt"),
 			"--service-account-private-key-file="+pki("service-account.key")),
@@ -95,7 +102,7 @@ func (c *Cluster) controlPlane(dir string) []server {
 // worker returns the servers that every node has.
 func (c *Cluster) worker(node Node, dir string) []server {
 	return []server{
-		etcd(node, filepath.Join(dir, "etcd")),
+		c.etcd(node, filepath.Join(dir, "etcd")),
 		{"containerd", []string{"containerd", "--config=" + filepath.Join(dir, "containerd.toml")}},
 		c.kubernetes("kubelet",
 			"--config="+filepath.Join(dir, "kubelet.json"),
@@ -103,18 +110,23 @@ func (c *Cluster) worker(node Node, dir string) []server {
 			"--node-ip="+node.Address,
 			"--hostname-override="+node.Name),
 		c.kubernetes("kube-proxy", "--config="+filepath.Join(dir, "kube-proxy.json")),
+		// The bridge plugin knows no NetworkPolicies; of kube-router only what enforces them runs.
+		{"kube-router", []string{filepath.Join(c.Bin, "kube-router"),
+			"--kubeconfig=" + c.path("pki", "kube-router.kubeconfig"), "--hostname-override=" + node.Name,
+			"--service-cluster-ip-range=" + serviceCIDR,
+			"--run-firewall", "--run-router=false", "--run-service-proxy=false", "--health-port=0"}},
 	}
 }
 
-// etcd returns a node's member of the etcd. Its patience suits a machine that is
-// busy with other things.
-func etcd(node Node, data string) server {
+// etcd returns a node's member of the etcd, of the last release that has the v2
+// API too. Its patience suits a machine that is busy with other things.
+func (c *Cluster) etcd(node Node, data string) server {
 	var members []string
 	for _, n := range Nodes {
 		members = append(members, n.Name+"=http://"+n.Address+":2380")
 	}
 	client, peer := "http://"+node.Address+":2379", "http://"+node.Address+":2380"
-	return server{"etcd", []string{"etcd", "--name=" + node.Name, "--data-dir=" + data, "--enable-v2",
+	return server{"etcd", []string{filepath.Join(c.Bin, "etcd35"), "--name=" + node.Name, "--data-dir=" + data, "--enable-v2",
 		"--listen-client-urls=http://127.0.0.1:2379," + client, "--advertise-client-urls=" + client,
 		"--listen-peer-urls=" + peer, "--initial-advertise-peer-urls=" + peer,
 		"--initial-cluster=" + strings.Join(members, ","), "--heartbeat-interval=500", "--election-timeout=5000"}}

@@ -1,12 +1,13 @@
 // Command e2e-cluster runs a Kubernetes of three nodes on this machine, see
 // package cluster.
 //
+//	e2e-cluster check           say what this machine lacks for it
 //	e2e-cluster up              bring it up, and print its kubeconfig's path
 //	e2e-cluster down            take it down
 //	e2e-cluster run COMMAND...  run a command on it, and take it down after
 //
-// With KUBECONFIG in the environment, run uses that cluster as it is. The command
-// finds the binaries that make builds on its PATH.
+// With KUBECONFIG in the environment, run uses that cluster as it is, and check
+// asks for nothing. The command finds the binaries that make builds on its PATH.
 package main
 
 import (
@@ -23,7 +24,7 @@ import (
 	"github.com/helm-ccp/helm-ccp/test/e2e/cluster"
 )
 
-const usage = `usage: e2e-cluster up | down | run COMMAND [ARGUMENT]...
+const usage = `usage: e2e-cluster check | up | down | run COMMAND [ARGUMENT]...
 The cluster's state is in CCP_E2E_DIR (_out/e2e), binaries are in CCP_E2E_BIN (bin)`
 
 func main() {
@@ -44,6 +45,11 @@ func command(ctx context.Context, args []string) error {
 		return err
 	}
 	switch {
+	case len(args) == 1 && args[0] == "check":
+		if os.Getenv("KUBECONFIG") != "" {
+			return nil
+		}
+		return c.MachineLacks()
 	case len(args) == 1 && args[0] == "up":
 		if err := c.Up(ctx); err != nil {
 			return err
