@@ -96,6 +96,9 @@ func (c *Client) Deploy(ctx context.Context, d Deployment) error {
 	if last == nil {
 		return c.install(w, config, d)
 	}
+	if err := c.restartStuck(ctx, w); err != nil {
+		return err
+	}
 	return c.upgrade(w, config, d, last)
 }
 

@@ -12,7 +12,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// Failure is something that waiting does not mend.
+// Failure is something that waiting does not mend, or did not mend in time.
 type Failure struct {
 	// Component is the service or Job that fails.
 	Component string
@@ -24,6 +24,7 @@ type Failure struct {
 	// Log holds the container's last lines, if it ran.
 	Log []string
 
+	mends    bool // the kubelet or the Job tries again, and it may do better
 	crash    bool // it ran, and ended
 	previous bool // the log is that of the run before
 	pod      *corev1.Pod
@@ -61,8 +62,7 @@ const (
 // waitContainer is the init container of the charts that runs `ccp-hook wait`.
 const waitContainer = "wait"
 
-// trouble says what a pod waits for, "" when nothing is known, and whether that
-// is a failure.
+// trouble says what a pod waits for, "" when nothing is known, and what fails.
 func (w *watcher) trouble(pod *corev1.Pod, now time.Time) (string, *Failure) {
 	if pod.DeletionTimestamp != nil {
 		return "pod " + pod.Name + " ends", nil
@@ -98,7 +98,8 @@ func (w *watcher) trouble(pod *corev1.Pod, now time.Time) (string, *Failure) {
 	}
 	for _, condition := range pod.Status.Conditions {
 		if condition.Type == corev1.PodReady && condition.Status == corev1.ConditionFalse && condition.Reason == "ContainersNotReady" && pod.Status.Phase == corev1.PodRunning {
-			return "pod " + pod.Name + " on " + pod.Spec.NodeName + " is not ready yet", nil
+			why := "pod " + pod.Name + " on " + pod.Spec.NodeName + " is not ready yet"
+			return why, unready(pod, why)
 		}
 	}
 	if pod.Status.Phase == corev1.PodPending && len(pod.Status.ContainerStatuses) == 0 {
@@ -107,8 +108,18 @@ func (w *watcher) trouble(pod *corev1.Pod, now time.Time) (string, *Failure) {
 	return "", nil
 }
 
+// unready is about the first container of a running pod that is not ready.
+func unready(pod *corev1.Pod, why string) *Failure {
+	for i, status := range pod.Status.ContainerStatuses {
+		if !status.Ready && status.State.Running != nil && i < len(pod.Spec.Containers) {
+			return &Failure{Reason: why, Pod: pod.Name, Container: status.Name, Image: status.Image, mends: true, pod: pod}
+		}
+	}
+	return nil
+}
+
 // containerTrouble looks at one container: what it waits for that concerns an
-// operator, and whether that won't mend.
+// operator, and what fails.
 func (w *watcher) containerTrouble(pod *corev1.Pod, status corev1.ContainerStatus, now time.Time) (string, *Failure) {
 	if waiting := status.State.Waiting; waiting != nil {
 		why := waiting.Reason
@@ -126,10 +137,7 @@ func (w *watcher) containerTrouble(pod *corev1.Pod, status corev1.ContainerStatu
 			if status.LastTerminationState.Terminated != nil {
 				why = fmt.Sprintf("its container ends again and again (%s)", ended(status.LastTerminationState.Terminated))
 			}
-			if status.RestartCount < maxRestarts {
-				return why, nil
-			}
-			return why, &Failure{crash: true, previous: true}
+			return why, &Failure{crash: true, previous: true, mends: status.RestartCount < maxRestarts}
 		default:
 			bad = false
 		}
@@ -144,10 +152,7 @@ func (w *watcher) containerTrouble(pod *corev1.Pod, status corev1.ContainerStatu
 	}
 	if end := status.State.Terminated; end != nil && end.ExitCode != 0 {
 		why := "its container ended (" + ended(end) + ")"
-		if status.RestartCount < maxRestarts {
-			return why, nil
-		}
-		return why, &Failure{crash: true}
+		return why, &Failure{crash: true, mends: status.RestartCount < maxRestarts}
 	}
 	return "", nil
 }

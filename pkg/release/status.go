@@ -49,7 +49,7 @@ type Service struct {
 	// Links are the addresses of its Ingress.
 	Links []string `json:"links,omitempty"`
 
-	fatal *Failure
+	failure *Failure
 }
 
 // Job is one Job of the release, but for those of a CronJob.
@@ -59,7 +59,7 @@ type Job struct {
 	Done    bool   `json:"done"`
 	Waiting string `json:"waiting,omitempty"`
 
-	fatal *Failure
+	failure *Failure
 }
 
 // ErrNoRelease is what is returned for a release that is not there.
@@ -241,16 +241,17 @@ func (w *watcher) job(j *batchv1.Job, pods []*corev1.Pod, now time.Time) Job {
 	mine := slices.DeleteFunc(slices.Clone(pods), func(p *corev1.Pod) bool { return !metav1.IsControlledBy(p, j) })
 	if failed != "" {
 		out.Waiting = "failed: " + failed
-		out.fatal = &Failure{Component: j.Name, Reason: failed, pod: last(mine), previous: false}
+		out.failure = &Failure{Component: j.Name, Reason: failed, pod: last(mine), previous: false}
 		return out
 	}
 	out.Waiting = "not begun"
 	for _, pod := range mine {
 		why, failure := w.trouble(pod, now)
 		out.Waiting = cmp.Or(why, "running")
-		if failure != nil && !failure.crash { // a Job tries again by itself
+		if failure != nil {
 			failure.Component = j.Name
-			out.fatal = failure
+			failure.mends = failure.mends || failure.crash // a Job tries again by itself
+			out.failure = failure
 		}
 	}
 	return out
@@ -270,7 +271,10 @@ func (w *watcher) explain(s *Service, seen bool, pods []*corev1.Pod, now time.Ti
 		why, failure := w.trouble(pod, now)
 		if failure != nil {
 			failure.Component = s.Name
-			s.Waiting, s.fatal = why, failure
+			s.failure = failure
+		}
+		if failure != nil && !failure.mends {
+			s.Waiting = why
 			return
 		}
 		s.Waiting = cmp.Or(s.Waiting, why)

@@ -74,12 +74,14 @@ func TestStatus(t *testing.T) {
 	crash.LastTerminationState.Terminated = &corev1.ContainerStateTerminated{Reason: "Error", ExitCode: 3}
 	early := crash
 	early.RestartCount = 1
+	ended := corev1.ContainerStatus{Name: "main", State: corev1.ContainerState{Terminated: crash.LastTerminationState.Terminated}}
 	for name, test := range map[string]struct {
 		ready   int32
 		pod     *corev1.Pod
 		after   time.Duration // since it was seen first
 		waiting string
-		fails   bool
+		fails   bool // and stays so
+		tries   bool // fails, and is tried again
 	}{
 		"ready":       {ready: 1},
 		"no pod":      {waiting: "no pod yet"},
@@ -104,7 +106,19 @@ func TestStatus(t *testing.T) {
 		},
 		"ended once": {
 			pod:     podOf("keystone", corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{early}}),
-			waiting: "its container ends again and again (Error, exit code 3)",
+			waiting: "its container ends again and again (Error, exit code 3)", tries: true,
+		},
+		"ended at first": {
+			pod:     podOf("keystone", corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{ended}}),
+			waiting: "its container ended (Error, exit code 3)", tries: true,
+		},
+		"runs and is not ready": {
+			pod: podOf("keystone", corev1.PodStatus{
+				Phase:             corev1.PodRunning,
+				Conditions:        []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionFalse, Reason: "ContainersNotReady"}},
+				ContainerStatuses: []corev1.ContainerStatus{{Name: "main", Image: "registry/ccp/keystone:zed", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}},
+			}),
+			waiting: "pod keystone-abc on node1 is not ready yet", tries: true,
 		},
 		"ends again and again": {
 			pod:     podOf("keystone", corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{crash}}),
@@ -122,15 +136,18 @@ func TestStatus(t *testing.T) {
 			status := w.status(began)
 			status = w.status(began.Add(test.after))
 			service := status.Services[0]
-			if service.Ready != (test.ready == 1) || status.Ready != service.Ready || service.Waiting != test.waiting || (service.fatal != nil) != test.fails {
-				t.Errorf("got %+v (%v)", service, service.fatal)
+			if service.Ready != (test.ready == 1) || status.Ready != service.Ready || service.Waiting != test.waiting {
+				t.Errorf("got %+v", service)
 			}
 			goals := []goal{{kind: "Deployment", name: "keystone"}}
 			missing, failures := w.missing(status, goals)
-			if (len(missing) == 0) != service.Ready || (len(failures) > 0) != test.fails {
-				t.Errorf("missing %q, failures %v", missing, failures)
+			if (len(missing) == 0) != service.Ready || (len(failures) > 0) != (test.fails || test.tries) {
+				t.Fatalf("missing %q, failures %v", missing, failures)
 			}
-			if test.fails && !strings.Contains(failures[0].Error(), "keystone: "+test.waiting+" (image registry/ccp/keystone:zed, pod keystone-abc") {
+			if len(failures) > 0 && failures[0].mends != test.tries {
+				t.Errorf("tried again is %v, want %v", failures[0].mends, test.tries)
+			}
+			if len(failures) > 0 && !strings.Contains(failures[0].Error(), "keystone: "+test.waiting+" (image registry/ccp/keystone:zed, pod keystone-abc") {
 				t.Errorf("%v", failures[0])
 			}
 		})
@@ -174,8 +191,8 @@ func TestStatusOfTheNewestPods(t *testing.T) {
 				pod := podOf("keystone", broken)
 				pod.Labels[test.label] = template
 				service := watched(t, append(test.workload(), pod)...).status(time.Now()).Services[0]
-				if service.Ready || (service.fatal != nil) != fails {
-					t.Errorf("%+v (%v)", service, service.fatal)
+				if service.Ready || (service.failure != nil) != fails {
+					t.Errorf("%+v (%v)", service, service.failure)
 				}
 			})
 		}
@@ -191,8 +208,8 @@ func TestStatusBeforeTheControllerLooked(t *testing.T) {
 	d.Status.ObservedGeneration = 1
 	pod := podOf("keystone", corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{waiting("InvalidImageName", "x")}})
 	service := watched(t, d, pod).status(time.Now()).Services[0]
-	if service.Ready || service.fatal != nil || service.Waiting != "its controller" {
-		t.Errorf("%+v (%v)", service, service.fatal)
+	if service.Ready || service.failure != nil || service.Waiting != "its controller" {
+		t.Errorf("%+v (%v)", service, service.failure)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -86,8 +87,8 @@ func (w *waiter) until(goals []goal, timeout time.Duration) error {
 		if len(missing) == 0 {
 			return nil
 		}
-		if len(failures) > 0 {
-			return w.tell(failures)
+		if lost := slices.DeleteFunc(slices.Clone(failures), func(f *Failure) bool { return f.mends }); len(lost) > 0 {
+			return w.tell(lost)
 		}
 		if err := w.watcher.mayNot(); err != nil {
 			return err
@@ -101,7 +102,8 @@ func (w *waiter) until(goals []goal, timeout time.Duration) error {
 			if w.ctx.Err() != nil {
 				return context.Cause(w.ctx)
 			}
-			return fmt.Errorf("not ready after %s:\n  %s", timeout, strings.Join(missing, "\n  "))
+			err := fmt.Errorf("not ready after %s:\n  %s", timeout, strings.Join(missing, "\n  "))
+			return errors.Join(err, w.tell(failures))
 		}
 	}
 }
@@ -119,7 +121,7 @@ func (w *waiter) tell(failures []*Failure) error {
 }
 
 // missing returns the goals that are not reached, each with what it waits for,
-// and those of them that failed.
+// and what fails of them.
 func (w *watcher) missing(status Status, goals []goal) (missing []string, failures []*Failure) {
 	services, jobs := map[string]*Service{}, map[string]*Job{}
 	for i := range status.Services {
@@ -131,9 +133,9 @@ func (w *watcher) missing(status Status, goals []goal) (missing []string, failur
 	for _, goal := range goals {
 		ready, why, failure := false, "not seen yet", (*Failure)(nil)
 		if service := services[goal.kind+"/"+goal.name]; service != nil {
-			ready, why, failure = service.Ready, service.Waiting, service.fatal
+			ready, why, failure = service.Ready, service.Waiting, service.failure
 		} else if job := jobs[goal.name]; job != nil && goal.kind == "Job" {
-			ready, why, failure = job.Done, job.Waiting, job.fatal
+			ready, why, failure = job.Done, job.Waiting, job.failure
 		}
 		if !w.current(goal) {
 			ready, why, failure = false, "not seen yet", nil
