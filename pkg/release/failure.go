@@ -59,6 +59,10 @@ const (
 	maxRestarts = 4
 )
 
+// pullLimit is what the kubelet says when it pulls no more images at this
+// moment, as many pods come to its node at once (registryPullQPS).
+const pullLimit = "pull QPS exceeded"
+
 // waitContainer is the init container of the charts that runs `ccp-hook wait`.
 const waitContainer = "wait"
 
@@ -129,6 +133,9 @@ func (w *watcher) containerTrouble(pod *corev1.Pod, status corev1.ContainerStatu
 		grace, bad := time.Duration(0), true
 		switch waiting.Reason {
 		case "ErrImagePull", "ImagePullBackOff":
+			if strings.Contains(waiting.Message, pullLimit) {
+				return why, nil
+			}
 			grace = pullGrace
 		case "InvalidImageName", "ErrImageNeverPull":
 		case "CreateContainerConfigError", "CreateContainerError", "RunContainerError":

@@ -273,38 +273,51 @@ func (c *Client) removeAll(ctx context.Context, kind kindOfResource, timeout tim
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	asked := map[string]bool{}
+	var left []string
+	var errs []error
 	for {
-		left, err := kind.list(ctx)
-		if gophercloud.ResponseCodeIs(err, http.StatusNotFound) {
+		now, err := kind.list(ctx)
+		switch {
+		case gophercloud.ResponseCodeIs(err, http.StatusNotFound):
 			return nil // an extension that this network does not have
-		} else if err != nil {
+		case err != nil && (ctx.Err() == nil || len(left) == 0):
 			return err
-		}
-		if len(left) == 0 {
+		case err == nil && len(now) == 0:
 			if len(asked) > 0 {
 				c.stepf("removed %d %s in OpenStack", len(asked), kind.name)
 			}
 			return nil
-		}
-		var errs []error
-		for _, id := range left {
-			if asked[id] {
-				continue
-			}
-			err := kind.remove(ctx, id)
-			switch {
-			case err == nil || gophercloud.ResponseCodeIs(err, http.StatusNotFound):
-				asked[id] = true
-			case gophercloud.ResponseCodeIs(err, http.StatusConflict): // something that uses it still goes
-				errs = append(errs, err)
-			default:
-				return fmt.Errorf("%s: %w", id, err)
+		case err == nil:
+			left = now
+			if errs, err = askEach(ctx, kind, left, asked); err != nil && ctx.Err() == nil {
+				return err
 			}
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%d are left after %s: %s %w", len(left), timeout, strings.Join(left, ", "), errors.Join(errs...))
+			late := fmt.Errorf("%d are left after %s: %s", len(left), timeout, strings.Join(left, ", "))
+			return errors.Join(append([]error{late}, errs...)...)
 		case <-time.After(time.Second):
 		}
 	}
+}
+
+// askEach asks once for the removal of each, and returns what refuses for now,
+// since something that uses it still goes.
+func askEach(ctx context.Context, kind kindOfResource, ids []string, asked map[string]bool) (refused []error, err error) {
+	for _, id := range ids {
+		if asked[id] {
+			continue
+		}
+		err := kind.remove(ctx, id)
+		switch {
+		case err == nil || gophercloud.ResponseCodeIs(err, http.StatusNotFound):
+			asked[id] = true
+		case gophercloud.ResponseCodeIs(err, http.StatusConflict):
+			refused = append(refused, err)
+		default:
+			return refused, fmt.Errorf("%s: %w", id, err)
+		}
+	}
+	return refused, nil
 }

@@ -24,7 +24,8 @@ type fakeOpenStack struct {
 	mu        sync.Mutex
 	resources map[string][]string // "servers" -> ids
 	gone      []string
-	lingers   int // how many times a removed server is still listed
+	lingers   int  // how many times a removed server is still listed
+	keeps     bool // it says that it removes, and does not
 	address   string
 	without   string // a service that the catalog does not have
 }
@@ -96,6 +97,8 @@ func (f *fakeOpenStack) remove(w http.ResponseWriter, kind, id string) {
 		w.WriteHeader(http.StatusNotFound)
 	case kind == "networks" && slices.Contains(f.resources["ports"], "port"):
 		w.WriteHeader(http.StatusConflict)
+	case f.keeps:
+		w.WriteHeader(http.StatusNoContent)
 	case kind == "servers" && f.lingers > 0:
 		f.lingers--
 		w.WriteHeader(http.StatusConflict)
@@ -156,6 +159,10 @@ func TestCleanupOpenStackFaults(t *testing.T) {
 			func(f *fakeOpenStack, _ *Client, o *CleanupOptions) { f.lingers, o.Timeout = 1000, 3*time.Second },
 			"removing OpenStack's servers: 1 are left after 3s: server",
 		},
+		"it takes for ever": {
+			func(f *fakeOpenStack, _ *Client, o *CleanupOptions) { f.keeps, o.Timeout = true, 2*time.Second },
+			"removing OpenStack's servers: 1 are left after 2s: server\n",
+		},
 		"nobody answers": {
 			func(_ *fakeOpenStack, _ *Client, o *CleanupOptions) { o.OpenStack.AuthURL = "http://127.0.0.1:1/v3" },
 			"logging in to Keystone",
@@ -172,6 +179,9 @@ func TestCleanupOpenStackFaults(t *testing.T) {
 			test.change(f, c, &opts)
 			err := c.cleanupOpenStack(t.Context(), opts)
 			if err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), "--skip-os-cleanup") {
+				t.Errorf("got %v", err)
+			}
+			if err != nil && strings.Contains(err.Error(), "%!") {
 				t.Errorf("got %v", err)
 			}
 			if err != nil && strings.Contains(err.Error(), "secret") {

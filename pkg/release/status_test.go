@@ -100,6 +100,12 @@ func TestStatus(t *testing.T) {
 			pod:   podOf("keystone", corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{waiting("ImagePullBackOff", "not found")}}),
 			after: pullGrace, waiting: "ImagePullBackOff: not found", fails: true,
 		},
+		"many images at once": {
+			pod: podOf("keystone", corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{
+				waiting("ImagePullBackOff", "Back-off pulling image: ErrImagePull: pull QPS exceeded"),
+			}}),
+			after: pullGrace, waiting: "ImagePullBackOff: Back-off pulling image: ErrImagePull: pull QPS exceeded",
+		},
 		"no name of an image": {
 			pod:     podOf("keystone", corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{waiting("InvalidImageName", "x")}}),
 			waiting: "InvalidImageName: x", fails: true,
