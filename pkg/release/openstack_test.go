@@ -17,9 +17,10 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 )
 
-// fakeOpenStack stands for Keystone, Nova, Glance and Neutron, which would need
-// an hour to come up: it knows what the removal asks for, refuses what the real
-// ones refuse while something is in use, and keeps the order of what goes.
+// fakeOpenStack stands for Keystone, Nova, Glance and Neutron, which take minutes
+// to come up (test/e2e has the real ones): it knows what the removal asks for,
+// refuses what the real ones refuse while something is in use, and keeps the
+// order of what goes.
 type fakeOpenStack struct {
 	mu        sync.Mutex
 	resources map[string][]string // "servers" -> ids
