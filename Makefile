@@ -130,7 +130,7 @@ e2e-packages: bin/e2e-cluster
 	bin/e2e-cluster check
 
 e2e: e2e-packages build bin/helm3 bin/helm4 bin/kwok bin/calico.yaml $(E2E:%=bin/%) ## Run the tests that need a real Kubernetes, on one made here (or on KUBECONFIG)
-	bin/e2e-cluster run go test -C test/e2e -v -count=1 -timeout 45m .
+	bin/e2e-cluster run go test -C test/e2e -v -count=1 -timeout 60m .
 
 e2e-up: e2e-packages $(E2E:%=bin/%) ## Bring that cluster up and print its kubeconfig
 	bin/e2e-cluster up

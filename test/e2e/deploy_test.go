@@ -204,6 +204,23 @@ func TestLife(t *testing.T) {
 		}
 		l.ccp(t, "deploy", "-c", "etdc").expect(t, 2, `"etdc" (did you mean "etcd"?)`)
 	})
+	for _, client := range []string{"helm3", "helm4"} {
+		t.Run("an ordinary release for "+client, func(t *testing.T) {
+			inside := []string{"--namespace", l.namespace}
+			if list := run(t, "", client, append([]string{"list", "--short"}, inside...)...); list != "ccp\n" {
+				t.Errorf("list: %q", list)
+			}
+			before, revisions := l.podIDs(t), len(l.revisions(t))
+			run(t, "", client, append([]string{"rollback", "ccp", "1", "--wait", "--timeout", "3m"}, inside...)...)
+			if now := l.revisions(t); len(now) != revisions+1 || now[revisions] != fmt.Sprint(revisions+1, " deployed") {
+				t.Errorf("history: %v", now)
+			}
+			if after := l.podIDs(t); before["memcached"] == after["memcached"] || before["etcd"] != after["etcd"] {
+				t.Errorf("pods before %v, after %v", before, after)
+			}
+			l.must(t, "deploy", l.with(t, "configs: {memcached: {ram: 48}}")...)
+		})
+	}
 	t.Run("an image that does not exist", func(t *testing.T) {
 		began := time.Now()
 		o := l.ccp(t, "deploy", l.with(t, "images: {image_specs: {memcached: {tag: nothere}}}")...)

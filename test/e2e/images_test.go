@@ -66,7 +66,9 @@ func debianImages(t *testing.T, names ...string) {
 	recipes := repository("build/images")
 	push("ccp/base:latest", recipes+"/base/Containerfile", recipes, "--build-arg=DEBIAN="+registry()+"/debian:12")
 	for _, name := range names {
-		push("ccp/"+name+":latest", filepath.Join(recipes, name, "Containerfile"), recipes, "--build-arg=BASE="+registry()+"/ccp/base")
+		// Of the recipes only Neutron's looks into the context.
+		push("ccp/"+name+":latest", filepath.Join(recipes, name, "Containerfile"), "testdata",
+			"--build-arg=BASE="+registry()+"/ccp/base", "--build-arg=NETWORKING_CALICO=/context/networking-calico")
 	}
 	t.Logf("%4.0f s  images %s", time.Since(start).Seconds(), strings.Join(names, " "))
 }

@@ -53,6 +53,14 @@ func TestThousandNodes(t *testing.T) {
 	start = time.Now()
 	install.down(t)
 	logStep(t, "helm uninstall", start)
+	// kubectl delete would look at each pod by itself.
+	eventually(t, 3*time.Minute, func() error {
+		if left := install.kubectl(t, "get", "pods", "--selector=!job-name", "--output=name"); left != "" {
+			return fmt.Errorf("there are pods left: %.200s", left)
+		}
+		return nil
+	})
+	logStep(t, "until all pods are gone", start)
 }
 
 func logStep(t *testing.T, what string, since time.Time) {

@@ -155,8 +155,9 @@ func (c *Cluster) kubeletConfig(node Node, dir string) object {
 			"x509": object{"clientCAFile": c.path("pki", "ca.crt")},
 		},
 		"authorization": object{"mode": "Webhook"},
-		// One pull does not wait for another.
+		// One pull does not wait for another, nor are they counted: the registry is on this machine.
 		"serializeImagePulls": false,
+		"registryPullQPS":     0,
 	}
 }
 
