@@ -103,7 +103,7 @@ func (w *watcher) trouble(pod *corev1.Pod, now time.Time) (string, *Failure) {
 	for _, condition := range pod.Status.Conditions {
 		if condition.Type == corev1.PodReady && condition.Status == corev1.ConditionFalse && condition.Reason == "ContainersNotReady" && pod.Status.Phase == corev1.PodRunning {
 			why := "pod " + pod.Name + " on " + pod.Spec.NodeName + " is not ready yet"
-			return why, unready(pod, why)
+			return why, unready(pod, images, why)
 		}
 	}
 	if pod.Status.Phase == corev1.PodPending && len(pod.Status.ContainerStatuses) == 0 {
@@ -113,10 +113,10 @@ func (w *watcher) trouble(pod *corev1.Pod, now time.Time) (string, *Failure) {
 }
 
 // unready is about the first container of a running pod that is not ready.
-func unready(pod *corev1.Pod, why string) *Failure {
-	for i, status := range pod.Status.ContainerStatuses {
-		if !status.Ready && status.State.Running != nil && i < len(pod.Spec.Containers) {
-			return &Failure{Reason: why, Pod: pod.Name, Container: status.Name, Image: status.Image, mends: true, pod: pod}
+func unready(pod *corev1.Pod, specs map[string]corev1.Container, why string) *Failure {
+	for _, status := range pod.Status.ContainerStatuses {
+		if !status.Ready && status.State.Running != nil {
+			return &Failure{Reason: why, Pod: pod.Name, Container: status.Name, Image: specs[status.Name].Image, mends: true, pod: pod}
 		}
 	}
 	return nil

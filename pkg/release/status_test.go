@@ -122,7 +122,7 @@ func TestStatus(t *testing.T) {
 			pod: podOf("keystone", corev1.PodStatus{
 				Phase:             corev1.PodRunning,
 				Conditions:        []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionFalse, Reason: "ContainersNotReady"}},
-				ContainerStatuses: []corev1.ContainerStatus{{Name: "main", Image: "registry/ccp/keystone:zed", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}},
+				ContainerStatuses: []corev1.ContainerStatus{{Name: "main", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}},
 			}),
 			waiting: "pod keystone-abc on node1 is not ready yet", tries: true,
 		},
@@ -157,6 +157,26 @@ func TestStatus(t *testing.T) {
 				t.Errorf("%v", failures[0])
 			}
 		})
+	}
+}
+
+// A wait that runs out of time tells what the container said last that may yet
+// do better; the fake says "fake logs" for each.
+func TestUntilTellsTheLastLines(t *testing.T) {
+	t.Parallel()
+	ended := corev1.ContainerStatus{Name: "main", State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Reason: "Error", ExitCode: 3}}}
+	pod := podOf("keystone", corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{ended}})
+	c := &Client{name: "ccp", namespace: "ccp", kube: fake.NewClientset(deployment("keystone", 0), pod)}
+	watcher, err := c.watch(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &waiter{ctx: t.Context(), watcher: watcher, client: c}
+	err = w.until([]goal{{kind: "Deployment", name: "keystone"}}, time.Millisecond)
+	for _, want := range []string{"not ready after 1ms:\n  keystone: its container ended", "image registry/ccp/keystone:zed", "| fake logs"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q in it", err, want)
+		}
 	}
 }
 
