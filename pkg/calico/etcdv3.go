@@ -284,7 +284,7 @@ func (e Etcd) explainV3(op string, err error) error {
 	f := &Failure{Op: op, Reason: reasonV3(err), Err: err}
 	switch code := codeV3(err); {
 	case errors.Is(err, rpctypes.ErrNoSpace):
-		f.Advice = "etcd is out of space and nothing was written: compact and defragment it, clear the alarm (etcdctl alarm disarm), then run again"
+		f.Advice = "etcd is out of space and nothing was written: compact it (etcdctl compact --physical REVISION), defragment it (etcdctl defrag), clear the alarm (etcdctl alarm disarm), then run again"
 	case errors.Is(err, rpctypes.ErrPermissionDenied), code == codes.PermissionDenied:
 		f.Advice = "give etcd's user read and write access to the prefixes /calico/ and /ccp/calico/, then run again"
 	case errors.Is(err, rpctypes.ErrAuthFailed), errors.Is(err, rpctypes.ErrUserEmpty),
