@@ -91,7 +91,7 @@ network is Calico or Open vSwitch.`,
 	})
 	root.AddCommand(
 		newValidate(streams), newTopology(streams), newValues(streams), newGenerate(streams),
-		newTemplate(streams), newSecret(streams), newConfig(streams), newVersion(streams), newPostRender(streams),
+		newTemplate(streams), newImages(streams), newSecret(streams), newConfig(streams), newVersion(streams), newPostRender(streams),
 		newGetter(streams), newArgoCD(streams), newCreate(streams), newLint(streams),
 		newDeploy(streams), newStatus(streams), newOpenrc(streams), newCleanup(streams), newLabelNodes(streams),
 	)

@@ -1,0 +1,52 @@
+package cli_test
+
+import (
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/helm-ccp/helm-ccp/pkg/render"
+)
+
+// TestImages holds the list against the words "image:" in what is installed.
+func TestImages(t *testing.T) {
+	t.Parallel()
+	for _, network := range []string{"calico", "openvswitch"} {
+		flags := []string{"-f", example, "--network", network}
+		var want []string
+		for _, match := range regexp.MustCompile(`(?m)^ +(?:- )?image: "?([^\s"]+)`).FindAllStringSubmatch(ok(t, append([]string{"template"}, flags...)...).stdout, -1) {
+			want = append(want, match[1])
+		}
+		slices.Sort(want)
+		want = slices.Compact(want)
+		if got := strings.Fields(ok(t, append([]string{"images"}, flags...)...).stdout); len(got) < 10 || !slices.Equal(got, want) {
+			t.Errorf("%s\ngot  %v\nwant %v", network, got, want)
+		}
+	}
+}
+
+func TestImagesJSON(t *testing.T) {
+	t.Parallel()
+	special := write(t, "special.yaml", "images: {image_specs: {memcached: {tag: special}}}")
+	var images []render.Image
+	if err := json.Unmarshal([]byte(ok(t, "images", "-f", example, "-f", special, "-o", "json").stdout), &images); err != nil {
+		t.Fatal(err)
+	}
+	for user, name := range map[string]string{
+		"Deployment/memcached":           "memcached:special",
+		"StatefulSet/mariadb":            "mariadb:latest",
+		"CronJob/keystone-fernet-rotate": "ccp-hook:latest",
+		"Job/ccp-hook-calico-revert":     "ccp-hook:latest", // a hook of Helm's
+		"DaemonSet/nova-compute":         "ccp-hook:latest", // in an init container
+	} {
+		i := slices.IndexFunc(images, func(i render.Image) bool { return strings.HasSuffix(i.Name, "/"+name) })
+		if i < 0 || !slices.Contains(images[i].UsedBy, user) {
+			t.Errorf("%s does not run %s in %+v", user, name, images)
+		}
+	}
+	if r := run(t, "", "images", "-f", example, "-o", "xml"); r.code != 2 || !strings.Contains(r.stderr, `want text or json, got "xml"`) {
+		t.Errorf("%+v", r)
+	}
+}
