@@ -2,6 +2,8 @@ package cli_test
 
 import (
 	"encoding/json"
+	"os"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -48,5 +50,18 @@ func TestImagesJSON(t *testing.T) {
 	}
 	if r := run(t, "", "images", "-f", example, "-o", "xml"); r.code != 2 || !strings.Contains(r.stderr, `want text or json, got "xml"`) {
 		t.Errorf("%+v", r)
+	}
+}
+
+// TestImagesHaveRecipes says that there is a recipe for every image.
+func TestImagesHaveRecipes(t *testing.T) {
+	t.Parallel()
+	for _, network := range []string{"calico", "openvswitch"} {
+		for image := range strings.FieldsSeq(ok(t, "images", "-f", example, "--network", network).stdout) {
+			name, _, _ := strings.Cut(path.Base(image), ":")
+			if _, err := os.Stat("../../build/images/" + name + "/Containerfile"); err != nil {
+				t.Error(err)
+			}
+		}
 	}
 }

@@ -228,6 +228,11 @@ func TestLife(t *testing.T) {
 		o.expect(t, 1, "memcached: ", "ccp/memcached:nothere", "not found", "Rolled back to")
 		l.must(t, "status", "-s")
 	})
+	t.Run("a new pod that crashes", func(t *testing.T) {
+		crash := append(l.with(t, "configs: {etcd: {additional_arguments: {election-timeout: 300}}}"), "--timeout", "45s")
+		l.ccp(t, "deploy", crash...).expect(t, 1, "etcd: ", "its last lines:", "--election-timeout[300ms] should be at least as 5 times as --heartbeat-interval[250ms]", "Rolled back to")
+		l.must(t, "status", "-s").expect(t, 0, "ready")
+	})
 	l.ccp(t, "cleanup").expect(t, 2, "give --yes")
 	l.must(t, "cleanup", "--yes").expect(t, 0, "took the labels off 3 nodes", "the namespace e2e-life has gone")
 	l.must(t, "cleanup", "--yes").expect(t, 0, "nothing to do")

@@ -168,14 +168,18 @@ func (i installation) podIDs(t *testing.T) map[string]string {
 	var list struct {
 		Items []struct {
 			Metadata struct {
-				UID    string
-				Labels map[string]string
+				UID               string
+				Labels            map[string]string
+				DeletionTimestamp string
 			}
 		}
 	}
 	unmarshal(t, i.kubectl(t, "get", "pods", "--selector=!job-name", "--output=json"), &list)
 	ids := map[string][]string{}
 	for _, item := range list.Items {
+		if item.Metadata.DeletionTimestamp != "" {
+			continue // it ends, while its successor is ready
+		}
 		service := item.Metadata.Labels["app.kubernetes.io/component"]
 		ids[service] = append(ids[service], item.Metadata.UID)
 	}

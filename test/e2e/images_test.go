@@ -2,12 +2,14 @@ package e2e
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -65,10 +67,21 @@ func debianImages(t *testing.T, names ...string) {
 	push("debian:12", "testdata/debian.containerfile", filepath.Dir(rootfs))
 	recipes := repository("build/images")
 	push("ccp/base:latest", recipes+"/base/Containerfile", recipes, "--build-arg=DEBIAN="+registry()+"/debian:12")
-	for _, name := range names {
-		// Of the recipes only Neutron's looks into the context.
-		push("ccp/"+name+":latest", filepath.Join(recipes, name, "Containerfile"), "testdata",
-			"--build-arg=BASE="+registry()+"/ccp/base", "--build-arg=NETWORKING_CALICO=/context/networking-calico")
+	// Two at a time: one downloads while the other unpacks.
+	var builds sync.WaitGroup
+	slots, errs := make(chan struct{}, 2), make([]error, len(names))
+	for i, name := range names {
+		builds.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			// Of the recipes only Neutron's looks into the context.
+			errs[i] = imageBuilder().Push(t.Context(), "ccp/"+name+":latest", filepath.Join(recipes, name, "Containerfile"), "testdata",
+				"--build-arg=BASE="+registry()+"/ccp/base", "--build-arg=NETWORKING_CALICO=/context/networking-calico")
+		})
+	}
+	builds.Wait()
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
 	}
 	t.Logf("%4.0f s  images %s", time.Since(start).Seconds(), strings.Join(names, " "))
 }
