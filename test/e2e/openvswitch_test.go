@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// TestOpenvswitch runs Open vSwitch itself: it switches, and what it switches
-// outlives its pods.
+// TestOpenvswitch runs Open vSwitch itself: the switch makes a bridge, and has it
+// again when both pods have been replaced.
 func TestOpenvswitch(t *testing.T) {
 	hookImage(t)
 	debianImages(t, "openvswitch")
