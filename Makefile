@@ -3,6 +3,10 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 
+# One set of flags for binaries, tests and tools: what one has compiled serves the others.
+export CGO_ENABLED := 0
+export GOFLAGS := -trimpath
+
 BIN := $(CURDIR)/bin
 EXAMPLE := examples/calico/ccp.yaml
 GOFILES := $(shell find cmd pkg charts -name '*.go' -not -name '*_test.go' 2>/dev/null)
@@ -20,17 +24,17 @@ help: ## List the targets
 build: bin/ccp bin/ccp-hook ## Build bin/ccp and bin/ccp-hook
 
 bin/ccp: go.mod go.sum $(GOFILES) $(CHARTFILES)
-	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o $@ ./cmd/ccp
+	go build -ldflags='-s -w' -o $@ ./cmd/ccp
 
 bin/ccp-hook: go.mod go.sum $(GOFILES)
-	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w -X github.com/helm-ccp/helm-ccp/pkg/hook.Version=$(VERSION)' -o $@ ./cmd/ccp-hook
+	go build -ldflags='-s -w -X github.com/helm-ccp/helm-ccp/pkg/hook.Version=$(VERSION)' -o $@ ./cmd/ccp-hook
 
 # Real etcd servers: the last that has the v2 API too, and a current one.
 bin/etcd35: $(wildcard test/etcd/v35/*)
-	cd test/etcd/v35 && CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o $(CURDIR)/$@ .
+	cd test/etcd/v35 && go build -ldflags='-s -w' -o $(CURDIR)/$@ .
 
 bin/etcd37: $(wildcard test/etcd/v37/*)
-	cd test/etcd/v37 && CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o $(CURDIR)/$@ .
+	cd test/etcd/v37 && go build -ldflags='-s -w' -o $(CURDIR)/$@ .
 
 .PHONY: demo
 demo: bin/ccp bin/ccp-hook bin/etcd37 ## Render the example for both networks into _out/, and apply its Calico settings to an etcd
@@ -59,16 +63,16 @@ fuzz: ## Run each fuzzer for FUZZTIME
 	done
 
 bin/helm3: test/tools/go.mod test/tools/go.sum
-	cd test/tools && CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o $(CURDIR)/$@ helm.sh/helm/v3/cmd/helm
+	cd test/tools && go build -ldflags='-s -w' -o $(CURDIR)/$@ helm.sh/helm/v3/cmd/helm
 
 bin/kustomize: test/tools/go.mod test/tools/go.sum
-	cd test/tools && CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o $(CURDIR)/$@ sigs.k8s.io/kustomize/kustomize/v5
+	cd test/tools && go build -ldflags='-s -w' -o $(CURDIR)/$@ sigs.k8s.io/kustomize/kustomize/v5
 
 bin/helm-docs: test/helm-docs/go.mod test/helm-docs/go.sum
-	cd test/helm-docs && CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o $(CURDIR)/$@ github.com/norwoodj/helm-docs/cmd/helm-docs
+	cd test/helm-docs && go build -ldflags='-s -w' -o $(CURDIR)/$@ github.com/norwoodj/helm-docs/cmd/helm-docs
 
 bin/helm-unittest: test/helm-unittest/go.mod test/helm-unittest/go.sum
-	cd test/helm-unittest && CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o $(CURDIR)/$@ github.com/helm-unittest/helm-unittest/cmd/helm-unittest
+	cd test/helm-unittest && go build -ldflags='-s -w' -o $(CURDIR)/$@ github.com/helm-unittest/helm-unittest/cmd/helm-unittest
 
 .PHONY: docs global
 docs: bin/helm-docs ## Make the charts' READMEs from their comments
@@ -98,20 +102,20 @@ E2E := kubernetes coredns etcd35 kube-router pause e2e-cluster
 KUBERNETES := 1.36.3
 
 bin/kubernetes: $(wildcard test/e2e/kubernetes/*)
-	cd test/e2e/kubernetes && CGO_ENABLED=0 go build -trimpath -ldflags='-s -w -X k8s.io/component-base/version.gitVersion=v$(KUBERNETES) -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=36' -o $(BIN)/kubernetes .
+	cd test/e2e/kubernetes && go build -ldflags='-s -w -X k8s.io/component-base/version.gitVersion=v$(KUBERNETES) -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=36' -o $(BIN)/kubernetes .
 	ln -sf kubernetes bin/kubectl
 
 bin/coredns: $(wildcard test/e2e/coredns/*)
-	cd test/e2e/coredns && CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o $(BIN)/coredns .
+	cd test/e2e/coredns && go build -ldflags='-s -w' -o $(BIN)/coredns .
 
 bin/pause: test/e2e/pause/main.go
-	cd test/e2e && CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o $(BIN)/pause ./pause
+	cd test/e2e && go build -ldflags='-s -w' -o $(BIN)/pause ./pause
 
 bin/e2e-cluster: $(wildcard test/e2e/cluster/* test/e2e/cmd/e2e-cluster/*)
-	cd test/e2e && CGO_ENABLED=0 go build -trimpath -o $(BIN)/e2e-cluster ./cmd/e2e-cluster
+	cd test/e2e && go build -o $(BIN)/e2e-cluster ./cmd/e2e-cluster
 
 bin/kube-router: test/e2e/kube-router/go.mod test/e2e/kube-router/go.sum
-	cd test/e2e/kube-router && CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o $(BIN)/kube-router github.com/cloudnativelabs/kube-router/v2/cmd/kube-router
+	cd test/e2e/kube-router && go build -ldflags='-s -w' -o $(BIN)/kube-router github.com/cloudnativelabs/kube-router/v2/cmd/kube-router
 
 # The manifests of Calico 3.30, for the definitions of its resources. Calico's own module can't be required, so they
 # come with minikube, unchanged but for the names of images.
@@ -122,7 +126,7 @@ bin/calico.yaml: Makefile
 	echo 'ac3986c6f018672c10952764a673bbff36c7033637032211a5bf816de90d4f8f  $@' | sha256sum --check --quiet
 
 bin/kwok: test/e2e/kwok/go.mod test/e2e/kwok/go.sum
-	cd test/e2e/kwok && CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o $(BIN)/kwok sigs.k8s.io/kwok/cmd/kwok
+	cd test/e2e/kwok && go build -ldflags='-s -w' -o $(BIN)/kwok sigs.k8s.io/kwok/cmd/kwok
 
 .PHONY: e2e e2e-up e2e-down e2e-packages
 e2e-packages: bin/e2e-cluster
@@ -158,7 +162,7 @@ clean: ## Remove what was built
 	rm -rf bin dist _out
 
 bin/helm4: test/helm4/go.mod test/helm4/go.sum
-	cd test/helm4 && CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o $(CURDIR)/$@ helm.sh/helm/v4/cmd/helm
+	cd test/helm4 && go build -ldflags='-s -w' -o $(CURDIR)/$@ helm.sh/helm/v4/cmd/helm
 
 HELM ?= helm
 
