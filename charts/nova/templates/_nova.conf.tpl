@@ -2,15 +2,24 @@
 nova.conf, the same for all services. What differs by pod comes by environment.
 */}}
 {{- define "nova.conf" -}}
+{{- $calico := eq .Values.global.network.backend "calico" -}}
 DEFAULT:
+  compute_driver: libvirt.LibvirtDriver
   debug: {{ .Values.debug }}
   use_stderr: true
   state_path: /var/lib/nova
+  {{- if $calico }}
+  # Felix sends the servers' questions to their own node, where nova-metadata listens.
+  enabled_apis: [osapi_compute]
+  metadata_listen: 127.0.0.1
+  {{- else }}
   enabled_apis: [osapi_compute, metadata]
+  {{- end }}
   osapi_compute_listen_port: {{ .Values.api_port.cont }}
   osapi_compute_workers: {{ .Values.workers | int }}
   metadata_listen_port: {{ .Values.metadata.port.cont }}
-  metadata_workers: {{ .Values.workers | int }}
+  metadata_workers: {{ $calico | ternary 1 (.Values.workers | int) }}
+  force_config_drive: {{ kindIs "invalid" .Values.force_config_drive | ternary $calico .Values.force_config_drive }}
   cpu_allocation_ratio: {{ .Values.allocation_ratio.cpu | toJson }}
   disk_allocation_ratio: {{ .Values.allocation_ratio.disk | toJson }}
   ram_allocation_ratio: {{ .Values.allocation_ratio.ram | toJson }}
@@ -35,7 +44,8 @@ libvirt:
 neutron:
   {{- include "common.keystoneAuth" (list . "nova-api" .Values.username) | nindent 2 }}
   valid_interfaces: internal
-  service_metadata_proxy: true
+  # With Calico nobody stands between a server and the API, which knows the server by its address.
+  service_metadata_proxy: {{ not $calico }}
   {{- if eq .Values.global.network.backend "openvswitch" }}
   ovs_bridge: br-int
   {{- end }}

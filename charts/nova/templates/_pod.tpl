@@ -68,6 +68,62 @@ command:
     find /proc/[0-9]*/fd -lname 'socket:*' -printf '%l\n' 2>/dev/null | grep -qxF "$sockets"
 {{- end }}
 
+{{/*
+Ready while it is connected to the message bus, once Nova has had the node's hypervisor.
+*/}}
+{{- define "nova.hypervisorUp" -}}
+command:
+  - /bin/sh
+  - -c
+  - |
+    [ -e /tmp/hypervisor-up ] || { python3 /etc/ccp/hypervisor.py && touch /tmp/hypervisor-up; } || exit 1
+    {{- get (include "nova.busConnected" . | fromYaml) "command" | last | nindent 4 }}
+{{- end }}
+
+{{- define "nova.hypervisor" -}}
+"""Says whether Nova has this node's hypervisor and takes it for up, so that servers can be placed there.
+
+Exit code 0 when it has, 1 when it has not yet.
+"""
+
+import socket
+import sys
+
+from keystoneauth1 import exceptions, loading
+from oslo_config import cfg
+
+GROUP = "placement"  # which has the credentials, the region and the interface
+
+conf = cfg.ConfigOpts()
+conf.register_opt(cfg.StrOpt("host"))
+for register in (
+    loading.register_auth_conf_options,
+    loading.register_session_conf_options,
+    loading.register_adapter_conf_options,
+):
+    register(conf, GROUP)
+conf(["--config-file", "/etc/nova/nova.conf"], project="nova")
+auth = loading.load_auth_from_conf_options(conf, GROUP)
+session = loading.load_session_from_conf_options(conf, GROUP, auth=auth)
+nova = loading.load_adapter_from_conf_options(
+    conf, GROUP, session=session, auth=auth, service_type="compute", default_microversion="2.53"
+)
+try:
+    # libvirt's name of the node begins with its host name.
+    hypervisors = nova.get(
+        "/os-hypervisors/detail", params={"hypervisor_hostname_pattern": socket.gethostname()}
+    ).json()["hypervisors"]
+except exceptions.NotFound:  # none of that name
+    hypervisors = []
+except exceptions.ClientException as error:
+    sys.exit("Nova does not answer: %s" % error)
+for hypervisor in hypervisors:
+    if hypervisor["service"]["host"] == conf.host and hypervisor["state"] == "up":
+        print("hypervisor %s is up" % hypervisor["hypervisor_hostname"])
+        sys.exit()
+sys.exit("Nova has no hypervisor that is up on %s yet" % conf.host)
+{{- end }}
+
 {{- define "nova.databases" -}}
 {{ list .Values.db.name .Values.db.api_name (printf "%s_cell0" .Values.db.name) | toJson }}
 {{- end }}
