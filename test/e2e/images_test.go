@@ -65,7 +65,8 @@ func debianImages(t *testing.T, names ...string) {
 		}
 	}
 	push("debian:12", "testdata/debian.containerfile", filepath.Dir(rootfs))
-	recipes := repository("build/images")
+	recipes := t.TempDir()
+	run(t, "", "cp", "--archive", repository("build/images")+"/.", networkingCalico(t), recipes)
 	push("ccp/base:latest", recipes+"/base/Containerfile", recipes, "--build-arg=DEBIAN="+registry()+"/debian:12")
 	// Two at a time: one downloads while the other unpacks.
 	var builds sync.WaitGroup
@@ -74,8 +75,7 @@ func debianImages(t *testing.T, names ...string) {
 		builds.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			// Of the recipes only Neutron's looks into the context.
-			errs[i] = imageBuilder().Push(t.Context(), "ccp/"+name+":latest", filepath.Join(recipes, name, "Containerfile"), "testdata",
+			errs[i] = imageBuilder().Push(t.Context(), "ccp/"+name+":latest", filepath.Join(recipes, name, "Containerfile"), recipes,
 				"--build-arg=BASE="+registry()+"/ccp/base", "--build-arg=NETWORKING_CALICO=/context/networking-calico")
 		})
 	}
@@ -84,6 +84,20 @@ func debianImages(t *testing.T, names ...string) {
 		t.Fatal(err)
 	}
 	t.Logf("%4.0f s  images %s", time.Since(start).Seconds(), strings.Join(names, " "))
+}
+
+// networkingCalico returns the folder of the networking-calico that is put into
+// the image of Neutron: the one of E2E_NETWORKING_CALICO, or the stand-in.
+func networkingCalico(t *testing.T) string {
+	t.Helper()
+	folder := os.Getenv("E2E_NETWORKING_CALICO")
+	if folder == "" {
+		return "testdata/networking-calico"
+	}
+	if filepath.Base(folder) != "networking-calico" {
+		t.Fatalf("E2E_NETWORKING_CALICO is %s, want a folder of the name networking-calico", folder)
+	}
+	return folder
 }
 
 // tag gives an image of the cluster's registry one more tag.

@@ -32,15 +32,17 @@ const (
 )
 
 const (
-	apiServer   = "https://10.210.1.11:6443"
-	bridge      = "ccp-e2e"
-	hostAddress = "10.210.1.1"
-	serviceCIDR = "10.96.0.0/16"
-	firstIP     = "10.96.0.1" // of the Service kubernetes
-	dnsIP       = "10.96.0.10"
-	podCIDR     = "10.244.0.0/16"
-	pauseImage  = Registry + "/pause:1"
-	dnsImage    = Registry + "/coredns:1"
+	apiServer = "https://10.210.1.11:6443"
+	bridge    = "ccp-e2e"
+	// tenantBridge joins the nodes' second interfaces.
+	tenantBridge = "ccp-ten"
+	hostAddress  = "10.210.1.1"
+	serviceCIDR  = "10.96.0.0/16"
+	firstIP      = "10.96.0.1" // of the Service kubernetes
+	dnsIP        = "10.96.0.10"
+	podCIDR      = "10.244.0.0/16"
+	pauseImage   = Registry + "/pause:1"
+	dnsImage     = Registry + "/coredns:1"
 )
 
 // Node is one node of the cluster.

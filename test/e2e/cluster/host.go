@@ -36,6 +36,8 @@ func (c *Cluster) setUpHost(ctx context.Context) error {
 		"link add " + bridge + " type bridge",
 		"address add " + hostAddress + "/24 dev " + bridge,
 		"link set " + bridge + " up",
+		"link add " + tenantBridge + " type bridge",
+		"link set " + tenantBridge + " up",
 	} {
 		if err := ip(ctx, args); err != nil {
 			return err
@@ -51,31 +53,37 @@ func (c *Cluster) setUpHost(ctx context.Context) error {
 	return nil
 }
 
-// plug gives the node whose init has this process id its interface, eth0, with
-// the other end on the bridge.
+// plug gives the node whose init has this process id its interfaces: eth0 with
+// the other end on the bridge, and eth1, without an address, on the one that only
+// Open vSwitch uses.
 func plug(ctx context.Context, node Node, pid int) error {
-	outer := hostEnd(node)
-	for _, args := range []string{
-		fmt.Sprintf("link add %s type veth peer name eth0 netns %d", outer, pid),
-		"link set " + outer + " master " + bridge + " up",
-	} {
-		if err := ip(ctx, args); err != nil {
-			return err
+	for i, outer := range hostEnds(node) {
+		for _, args := range []string{
+			fmt.Sprintf("link add %s type veth peer name eth%d netns %d", outer, i, pid),
+			"link set " + outer + " master " + []string{bridge, tenantBridge}[i] + " up",
+		} {
+			if err := ip(ctx, args); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// hostEnd returns the name of a node's interface on the bridge.
-func hostEnd(node Node) string { return bridge + "-" + node.Name }
+// hostEnds returns the names of the other ends of a node's eth0 and eth1.
+func hostEnds(node Node) [2]string {
+	return [2]string{bridge + "-" + node.Name, tenantBridge + "-" + node.Name}
+}
 
 // tearDownHost undoes setUpHost and plug, for as much of them as was done.
 func (c *Cluster) tearDownHost() error {
 	var errs []error
 	for _, node := range Nodes {
-		errs = append(errs, unlink(hostEnd(node)))
+		for _, outer := range hostEnds(node) {
+			errs = append(errs, unlink(outer))
+		}
 	}
-	errs = append(errs, unlink(bridge))
+	errs = append(errs, unlink(bridge), unlink(tenantBridge))
 	for _, hierarchy := range hierarchies() {
 		errs = append(errs, removeCgroup(filepath.Join(hierarchy, cgroup)))
 	}

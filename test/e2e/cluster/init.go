@@ -97,6 +97,7 @@ func (s *nodeSpec) network() error {
 		"link set lo up",
 		"address add " + s.Address + "/24 dev eth0",
 		"link set eth0 up",
+		"link set eth1 up",
 		// Nothing answers there, but an address of a Service needs some route
 		// before it is translated.
 		"route add default via " + hostAddress,
