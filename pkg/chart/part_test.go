@@ -1,6 +1,7 @@
 package chart
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -54,10 +55,18 @@ func TestPart(t *testing.T) {
 // Nodes get no label for a role that holds nothing in the chosen network.
 func TestRoleGroups(t *testing.T) {
 	t.Parallel()
-	for network, want := range map[string][]string{"calico": {"compute", "calico"}, "openvswitch": {"compute"}} {
-		groups := guideDeployment(t, network).RoleGroups()
-		if got := groups[1].Roles; groups[1].Pattern != "node[2-3]" || !slices.Equal(got, want) {
-			t.Errorf("%s: %+v", network, groups)
+	for network, want := range map[string][2][]string{
+		"calico":      {{"controller"}, {"compute", "calico"}},
+		"openvswitch": {{"controller", "neutron-agents"}, {"compute"}},
+	} {
+		d := guideDeployment(t, network)
+		groups := d.RoleGroups()
+		if len(groups) != 2 || !slices.Equal(groups[0].Roles, want[0]) || !slices.Equal(groups[1].Roles, want[1]) {
+			t.Errorf("%s: %+v, want the roles %v", network, groups, want)
+		}
+		idle := map[string]any{"calico": []string{"neutron-agents"}, "openvswitch": []string{"calico"}}
+		if got := d.Values["label_nodes"].(map[string]any)["idle_roles"]; !reflect.DeepEqual(got, idle) {
+			t.Errorf("%s: idle roles %v, want %v", network, got, idle)
 		}
 	}
 }

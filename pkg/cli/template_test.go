@@ -33,11 +33,10 @@ func TestGuideOnCalico(t *testing.T) {
 	}
 	objects := decode(t, manifests)
 	for object, role := range map[string]string{
-		"DaemonSet calico-dhcp-agent":      "calico",
-		"DaemonSet neutron-metadata-agent": "neutron-agents",
-		"DaemonSet nova-compute":           "compute",
-		"Deployment neutron-server":        "controller",
-		"Deployment placement-api":         "controller",
+		"DaemonSet calico-dhcp-agent": "calico",
+		"DaemonSet nova-compute":      "compute",
+		"Deployment neutron-server":   "controller",
+		"Deployment placement-api":    "controller",
 	} {
 		if got := place(find(t, objects, object)); got != role {
 			t.Errorf("%s is placed on %q, want the role %q", object, got, role)
@@ -104,7 +103,10 @@ func TestGuideTopology(t *testing.T) {
 					t.Errorf("%s has %v, want %v", node, got.Nodes[node], want)
 				}
 			}
-			if len(got.Dropped) != len(gone) {
+			if agent := "dropped: neutron-metadata-agent: network backend calico does not use it (openvswitch only)"; !strings.Contains(r.stderr, agent) {
+				t.Errorf("standard error lacks %q:\n%s", agent, r.stderr)
+			}
+			if len(got.Dropped) != len(gone)+1 {
 				t.Errorf("dropped: %v", got.Dropped)
 			}
 			if s := got.Services["mariadb"]; s.Chart != "mariadb" || s.Workload != "StatefulSet" || s.Replicas != 1 || !slices.Equal(s.Roles, []string{"controller"}) || !slices.Equal(s.Nodes, []string{"node1"}) {
