@@ -81,6 +81,10 @@ type Chart struct {
 	// KeyRepositories maps the name of a Secret that holds fernet keys to the
 	// path in a ccp.yaml that may give the first key, or to "".
 	KeyRepositories map[string]string
+	// Certificates lists the names of Secrets that hold a certificate, its key
+	// and its CA, SSHKeys those of Secrets that hold SSH keys of a client and a
+	// server. Whoever has their own makes the Secret before.
+	Certificates, SSHKeys []string
 }
 
 // Release is one OpenStack release.

@@ -46,6 +46,9 @@ func TestLoad(t *testing.T) {
 	if got := c.Charts["keystone"].KeyRepositories["keystone-credential-keys"]; got != "secret_configs.keystone.credential_key" {
 		t.Errorf("keystone-credential-keys come from %q", got)
 	}
+	if got := c.Charts["nova"]; !slices.Equal(got.Certificates, []string{"nova-vnc-tls"}) || !slices.Equal(got.SSHKeys, []string{"nova-ssh"}) {
+		t.Errorf("nova has the certificates %v and the SSH keys %v", got.Certificates, got.SSHKeys)
+	}
 	if got, want := c.Providers("database"), []string{"galera", "mariadb"}; !slices.Equal(got, want) {
 		t.Errorf("database is provided by %v, want %v", got, want)
 	}
@@ -137,6 +140,8 @@ func TestLoadProblems(t *testing.T) {
 		{"password elsewhere", "credentials: {passwords: {p: secret_configs.q}}", `credentials.passwords.p: another chart takes p from "secret_configs.p", not from "secret_configs.q"`},
 		{"password's place", "credentials: {passwords: {q: secrets.q}}", `credentials.passwords.q: "secrets.q" is not a path in a ccp.yaml`},
 		{"password's key", `credentials: {passwords: {Q: ""}}`, `credentials.passwords.Q: "Q" can't name a key`},
+		{"certificate's name", "credentials: {certificates: [tls, Tls]}", `credentials.certificates[1]: "Tls" can't name a Secret`},
+		{"SSH keys as a mapping", `credentials: {ssh_keys: {ssh: ""}}`, "credentials.ssh_keys: must be a list"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -50,6 +50,8 @@ func (d *decoder) chart(c *Chart) field {
 				d.fields(n, at, map[string]field{
 					"passwords":        d.sources(&c.Passwords, d.samePassword),
 					"key_repositories": d.sources(&c.KeyRepositories, nil),
+					"certificates":     d.secretNames(&c.Certificates),
+					"ssh_keys":         d.secretNames(&c.SSHKeys),
 				})
 			},
 		})
@@ -193,6 +195,16 @@ func (d *decoder) sources(dst *map[string]string, also func(key *yaml.Node, at, 
 			(*dst)[key.Value] = source
 		})
 	}
+}
+
+// secretNames reads the names of Secrets.
+func (d *decoder) secretNames(dst *[]string) field {
+	return d.names(dst, func(name string) error {
+		if !dnsLabel.MatchString(name) {
+			return fmt.Errorf("%q can't name a Secret: lower-case letters, digits and -", name)
+		}
+		return nil
+	})
 }
 
 // samePassword reports a key of the credentials Secret for which two charts

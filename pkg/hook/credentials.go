@@ -31,30 +31,41 @@ func newCredentials(env *environment) *cobra.Command {
 
 func newCredentialsEnsure(env *environment) *cobra.Command {
 	var secret, namespace string
-	var passwords, repositories []string
+	var passwords, repositories, certificates, sshKeys []string
 	cmd := &cobra.Command{
 		Use: "ensure", Short: "Create what is missing; never change what is there", Args: noArgs,
-		Example: "  ccp-hook credentials ensure --secret ccp-credentials --password keystone-db-password --key-repository keystone-fernet-keys",
+		Example: `  ccp-hook credentials ensure --secret ccp-credentials --password keystone-db-password --key-repository keystone-fernet-keys
+  ccp-hook credentials ensure --certificate nova-vnc-tls --ssh-key nova-ssh`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if len(passwords) > 0 {
 				if err := required(cmd.Flags(), "secret"); err != nil {
 					return err
 				}
 			}
-			if len(passwords)+len(repositories) == 0 {
-				return inputError{errors.New("nothing to ensure; give --password or --key-repository")}
+			if len(passwords)+len(repositories)+len(certificates)+len(sshKeys) == 0 {
+				return inputError{errors.New("nothing to ensure; give --password, --key-repository, --certificate or --ssh-key")}
 			}
 			secrets, err := openSecrets(env, namespace)
 			if err != nil {
 				return err
 			}
 			if len(passwords) > 0 {
-				if err := secrets.change(cmd.Context(), secret, addPasswords(passwords)); err != nil {
+				if err := secrets.change(cmd.Context(), secret, opaqueSecret, addPasswords(passwords)); err != nil {
 					return err
 				}
 			}
 			for _, name := range repositories {
-				if err := secrets.change(cmd.Context(), name, addKeys); err != nil {
+				if err := secrets.change(cmd.Context(), name, opaqueSecret, addKeys); err != nil {
+					return err
+				}
+			}
+			for _, name := range certificates {
+				if err := secrets.change(cmd.Context(), name, tlsSecret, certificate(name).add); err != nil {
+					return err
+				}
+			}
+			for _, name := range sshKeys {
+				if err := secrets.change(cmd.Context(), name, opaqueSecret, sshKey(name).add); err != nil {
 					return err
 				}
 			}
@@ -65,19 +76,25 @@ func newCredentialsEnsure(env *environment) *cobra.Command {
 	f.StringVar(&secret, "secret", "", "`name` of the Secret that holds the passwords")
 	f.StringSliceVar(&passwords, "password", nil, "`key` in it that gets a random password")
 	f.StringSliceVar(&repositories, "key-repository", nil, "`name` of a Secret that gets fernet keys 0 and 1")
+	f.StringSliceVar(&certificates, "certificate", nil, "`name` of a Secret that gets a certificate, its key, and the CA that both sides of a connection trust")
+	f.StringSliceVar(&sshKeys, "ssh-key", nil, "`name` of a Secret that gets a client's and a server's SSH key, and what each needs to know of the other")
 	f.StringVar(&namespace, "namespace", "", "`namespace` of the Secrets (default the pod's)")
 	return cmd
 }
 
 func newCredentialsRotate(env *environment) *cobra.Command {
-	var repository, namespace string
+	var repository, certificateName, sshKeyName, namespace string
 	var maxActive int
 	cmd := &cobra.Command{
-		Use: "rotate", Short: "Rotate the fernet keys of a repository as Keystone does", Args: noArgs,
-		Example: "  ccp-hook credentials rotate --key-repository keystone-fernet-keys --max-active 3",
+		Use: "rotate", Short: "Renew fernet keys as Keystone does, a certificate, or SSH keys", Args: noArgs,
+		Long: `Renew fernet keys as Keystone does, a certificate with its CA, or SSH keys.
+Of a repository the older keys stay valid. A certificate and SSH keys are replaced at once: what has read
+the old ones must be started anew before it understands the new ones.`,
+		Example: `  ccp-hook credentials rotate --key-repository keystone-fernet-keys --max-active 3
+  ccp-hook credentials rotate --certificate nova-vnc-tls`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := required(cmd.Flags(), "key-repository"); err != nil {
-				return err
+			if repository == "" && certificateName == "" && sshKeyName == "" {
+				return inputError{errors.New("nothing to rotate; give --key-repository, --certificate or --ssh-key")}
 			}
 			if maxActive < 2 {
 				return inputError{fmt.Errorf("--max-active %d: a repository needs a staged and a primary key, give 2 or more", maxActive)}
@@ -86,13 +103,32 @@ func newCredentialsRotate(env *environment) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return secrets.change(cmd.Context(), repository, rotateKeys(maxActive))
+			if repository != "" {
+				if err := secrets.change(cmd.Context(), repository, opaqueSecret, rotateKeys(maxActive)); err != nil {
+					return err
+				}
+			}
+			if certificateName != "" {
+				if err := secrets.change(cmd.Context(), certificateName, tlsSecret, certificate(certificateName).rotate); err != nil {
+					return err
+				}
+				env.log.Warn("what has read the old certificate must be started anew", "secret", certificateName)
+			}
+			if sshKeyName != "" {
+				if err := secrets.change(cmd.Context(), sshKeyName, opaqueSecret, sshKey(sshKeyName).rotate); err != nil {
+					return err
+				}
+				env.log.Warn("what has read the old keys must be started anew", "secret", sshKeyName)
+			}
+			return nil
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&repository, "key-repository", "", "`name` of the Secret with the keys")
-	f.IntVar(&maxActive, "max-active", 3, "`number` of keys that stay, the staged one too")
-	f.StringVar(&namespace, "namespace", "", "`namespace` of the Secret (default the pod's)")
+	f.StringVar(&repository, "key-repository", "", "`name` of the Secret with fernet keys")
+	f.IntVar(&maxActive, "max-active", 3, "`number` of fernet keys that stay, the staged one too")
+	f.StringVar(&certificateName, "certificate", "", "`name` of the Secret with a certificate; its CA is replaced too")
+	f.StringVar(&sshKeyName, "ssh-key", "", "`name` of the Secret with SSH keys")
+	f.StringVar(&namespace, "namespace", "", "`namespace` of the Secrets (default the pod's)")
 	return cmd
 }
 
@@ -112,15 +148,29 @@ func openSecrets(env *environment, namespace string) (*secrets, error) {
 	return &secrets{env, kube.Resource(secretResource).Namespace(namespace), namespace}, nil
 }
 
-// edit changes the data of a Secret and returns the keys that it changed; exists
-// says whether the Secret is there.
-type edit func(data map[string][]byte, exists bool) (changed []string, err error)
+// The types of the Secrets that are made.
+const (
+	opaqueSecret = "Opaque"
+	tlsSecret    = "kubernetes.io/tls"
+)
 
-// change edits one Secret, and makes it when it is not there. When somebody
-// else was faster it looks again: what they made stands.
-func (s *secrets) change(ctx context.Context, name string, edit edit) error {
+// origin is where a Secret comes from.
+type origin int
+
+const (
+	missing origin = iota // there is none yet
+	foreign               // somebody else made it
+	own                   // ccp-hook made it
+)
+
+// edit changes the data of a Secret and returns the keys that it changed.
+type edit func(data map[string][]byte, from origin) (changed []string, err error)
+
+// change edits one Secret, and makes it, of the type given, when it is not
+// there. When somebody else was faster it looks again: what they made stands.
+func (s *secrets) change(ctx context.Context, name, secretType string, edit edit) error {
 	for {
-		err := s.changeOnce(ctx, name, edit)
+		err := s.changeOnce(ctx, name, secretType, edit)
 		if !apierrors.IsConflict(err) && !apierrors.IsAlreadyExists(err) {
 			return err
 		}
@@ -131,14 +181,16 @@ func (s *secrets) change(ctx context.Context, name string, edit edit) error {
 	}
 }
 
-func (s *secrets) changeOnce(ctx context.Context, name string, edit edit) error {
+func (s *secrets) changeOnce(ctx context.Context, name, secretType string, edit edit) error {
 	fail := func(err error) error { return fmt.Errorf("the Secret %s in %s: %w", name, s.namespace, err) }
 	object, err := s.client.Get(ctx, name, metav1.GetOptions{})
-	exists := err == nil
+	from := foreign
 	if apierrors.IsNotFound(err) {
-		object = newSecret(name, s.namespace)
+		from, object = missing, newSecret(name, s.namespace, secretType)
 	} else if err != nil {
 		return fail(err)
+	} else if object.GetLabels()[managedBy] == hookName {
+		from = own
 	}
 	var secret struct {
 		Immutable bool
@@ -150,7 +202,7 @@ func (s *secrets) changeOnce(ctx context.Context, name string, edit edit) error 
 	if secret.Data == nil {
 		secret.Data = map[string][]byte{}
 	}
-	changed, err := edit(secret.Data, exists)
+	changed, err := edit(secret.Data, from)
 	if err != nil {
 		return fail(err)
 	}
@@ -159,17 +211,17 @@ func (s *secrets) changeOnce(ctx context.Context, name string, edit edit) error 
 		return nil
 	}
 	if secret.Immutable {
-		return fail(fmt.Errorf("is immutable, and lacks %q: add them yourself", changed))
+		return fail(fmt.Errorf("is immutable: set %q in it yourself", changed))
 	}
 	data := map[string]any{}
 	for key, value := range secret.Data {
 		data[key] = base64.StdEncoding.EncodeToString(value)
 	}
 	object.Object["data"] = data
-	if exists {
-		_, err = s.client.Update(ctx, object, metav1.UpdateOptions{FieldManager: "ccp-hook"})
+	if from == missing {
+		_, err = s.client.Create(ctx, object, metav1.CreateOptions{FieldManager: hookName})
 	} else {
-		_, err = s.client.Create(ctx, object, metav1.CreateOptions{FieldManager: "ccp-hook"})
+		_, err = s.client.Update(ctx, object, metav1.UpdateOptions{FieldManager: hookName})
 	}
 	if err != nil {
 		return fail(err)
@@ -178,14 +230,20 @@ func (s *secrets) changeOnce(ctx context.Context, name string, edit edit) error 
 	return nil
 }
 
-func newSecret(name, namespace string) *unstructured.Unstructured {
+// The label that says who made an object, and its value for what is made here.
+const (
+	managedBy = "app.kubernetes.io/managed-by"
+	hookName  = "ccp-hook"
+)
+
+func newSecret(name, namespace, secretType string) *unstructured.Unstructured {
 	return &unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": "v1", "kind": "Secret", "type": "Opaque",
+		"apiVersion": "v1", "kind": "Secret", "type": secretType,
 		"metadata": map[string]any{
 			"name": name, "namespace": namespace,
 			"labels": map[string]any{
-				"app.kubernetes.io/managed-by": "ccp-hook",
-				"app.kubernetes.io/part-of":    "openstack",
+				managedBy:                   hookName,
+				"app.kubernetes.io/part-of": "openstack",
 			},
 		},
 	}}
@@ -193,7 +251,7 @@ func newSecret(name, namespace string) *unstructured.Unstructured {
 
 // addPasswords gives each key that is missing, or empty, a password.
 func addPasswords(keys []string) edit {
-	return func(data map[string][]byte, _ bool) ([]string, error) {
+	return func(data map[string][]byte, _ origin) ([]string, error) {
 		var changed []string
 		for _, key := range keys {
 			if len(data[key]) == 0 {
@@ -207,7 +265,7 @@ func addPasswords(keys []string) edit {
 
 // addKeys makes sure that a repository has a staged key, 0, and a primary one,
 // the highest.
-func addKeys(data map[string][]byte, _ bool) ([]string, error) {
+func addKeys(data map[string][]byte, _ origin) ([]string, error) {
 	indexes := keyIndexes(data)
 	var changed []string
 	if !slices.Contains(indexes, 0) {
@@ -224,9 +282,9 @@ func addKeys(data map[string][]byte, _ bool) ([]string, error) {
 // rotateKeys makes the staged key the primary one, stages a new one, and drops
 // the oldest.
 func rotateKeys(maxActive int) edit {
-	return func(data map[string][]byte, exists bool) ([]string, error) {
+	return func(data map[string][]byte, from origin) ([]string, error) {
 		indexes := keyIndexes(data)
-		if !exists || !slices.Contains(indexes, 0) {
+		if from == missing || !slices.Contains(indexes, 0) {
 			return nil, errors.New("there is no key 0 to rotate; run ccp-hook credentials ensure first")
 		}
 		primary := indexes[len(indexes)-1] + 1

@@ -69,6 +69,7 @@ func TestCallErrors(t *testing.T) {
 		{[]string{"credentials", "ensure"}, 2, "nothing to ensure"},
 		{[]string{"credentials", "ensure", "--password", "a"}, 2, "--secret is missing"},
 		{[]string{"credentials", "rotate", "--key-repository", "r", "--max-active", "1"}, 2, "--max-active 1"},
+		{[]string{"credentials", "rotate"}, 2, "nothing to rotate"},
 		{[]string{"label-nodes"}, 2, "--config is missing"},
 		{[]string{"version"}, 0, ""},
 	} {

@@ -71,22 +71,27 @@ spec:
 {{- end }}
 
 {{/*
-What makes the deployment's Secrets before anything needs them: each password and key repository that a
-chart's services.yaml names. What exists is left as it is. Only the chart that is installed does it, for
-itself and its subcharts.
+What makes the deployment's Secrets before anything needs them: each password, key repository, certificate
+and pair of SSH keys that a chart's services.yaml names. What exists is left as it is. Only the chart that
+is installed does it, for itself and its subcharts.
 */}}
 {{- define "common.credentials" -}}
 {{- $passwords := dict -}}
 {{- $repositories := dict -}}
+{{- $certificates := list -}}
+{{- $sshKeys := list -}}
 {{- range $chart := concat (list .) (values .Subcharts) -}}
 {{- $catalog := $chart.Files.Get "services.yaml" | fromYaml -}}
 {{- $unused := and $catalog.network (not (has $.Values.global.network.backend $catalog.network)) -}}
 {{- $credentials := ternary dict ($catalog.credentials | default dict) (default false $unused) -}}
 {{- $passwords = merge $passwords ($credentials.passwords | default dict) -}}
 {{- $repositories = merge $repositories ($credentials.key_repositories | default dict) -}}
+{{- $certificates = concat $certificates ($credentials.certificates | default list) | uniq -}}
+{{- $sshKeys = concat $sshKeys ($credentials.ssh_keys | default list) | uniq -}}
 {{- end -}}
-{{- $secrets := concat (list .Values.global.credentials.secret) (keys $repositories | sortAlpha) -}}
-{{- if and .Chart.IsRoot .Values.global.credentials.create (or $passwords $repositories) -}}
+{{- $secrets := concat (keys $repositories) $certificates $sshKeys | sortAlpha -}}
+{{- $secrets = prepend $secrets .Values.global.credentials.secret -}}
+{{- if and .Chart.IsRoot .Values.global.credentials.create (or $passwords $repositories $certificates $sshKeys) -}}
 apiVersion: v1
 kind: ServiceAccount
 metadata:
@@ -127,7 +132,9 @@ subjects:
 ---
 {{- $arguments := list "credentials" "ensure" (printf "--secret=%s" .Values.global.credentials.secret) -}}
 {{- range keys $passwords | sortAlpha }}{{ $arguments = append $arguments (printf "--password=%s" .) }}{{ end -}}
-{{- range keys $repositories | sortAlpha }}{{ $arguments = append $arguments (printf "--key-repository=%s" .) }}{{ end }}
+{{- range keys $repositories | sortAlpha }}{{ $arguments = append $arguments (printf "--key-repository=%s" .) }}{{ end -}}
+{{- range $certificates | sortAlpha }}{{ $arguments = append $arguments (printf "--certificate=%s" .) }}{{ end -}}
+{{- range $sshKeys | sortAlpha }}{{ $arguments = append $arguments (printf "--ssh-key=%s" .) }}{{ end }}
 {{ include "common.hookJob" (list . "ccp-credentials" "pre-install,pre-upgrade" "-10" $arguments) }}
 {{- end }}
 {{- end }}

@@ -69,7 +69,12 @@ service_user:
   send_service_user_token: true
 vnc:
   enabled: true
-  # Consoles are open to the nodes' network only; browsers come by nova-novncproxy.
+  # QEMU lets in whoever shows a certificate, and of all pods nova-novncproxy alone has it: browsers come
+  # by the proxy, and nobody goes around it.
+  auth_schemes: [vencrypt]
+  vencrypt_client_key: /etc/nova/vnc-tls/tls.key
+  vencrypt_client_cert: /etc/nova/vnc-tls/tls.crt
+  vencrypt_ca_certs: /etc/nova/vnc-tls/ca.crt
   server_listen: $my_ip
   server_proxyclient_address: $my_ip
   novncproxy_port: {{ .Values.novncproxy_port.cont }}
