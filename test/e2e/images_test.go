@@ -68,6 +68,7 @@ func debianImages(t *testing.T, names ...string) {
 	recipes := t.TempDir()
 	run(t, "", "cp", "--archive", repository("build/images")+"/.", networkingCalico(t), recipes)
 	push("ccp/base:latest", recipes+"/base/Containerfile", recipes, "--build-arg=DEBIAN="+registry()+"/debian:12")
+	push("ccp/openstack:latest", recipes+"/openstack/Containerfile", recipes, "--build-arg=BASE="+registry()+"/ccp/base")
 	// Two at a time: one downloads while the other unpacks.
 	var builds sync.WaitGroup
 	slots, errs := make(chan struct{}, 2), make([]error, len(names))
@@ -75,8 +76,9 @@ func debianImages(t *testing.T, names ...string) {
 		builds.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			errs[i] = imageBuilder().Push(t.Context(), "ccp/"+name+":latest", filepath.Join(recipes, name, "Containerfile"), recipes,
-				"--build-arg=BASE="+registry()+"/ccp/base", "--build-arg=NETWORKING_CALICO=/context/networking-calico")
+			recipe := filepath.Join(recipes, name, "Containerfile")
+			errs[i] = imageBuilder().Push(t.Context(), "ccp/"+name+":latest", recipe, recipes,
+				"--build-arg=BASE="+registry()+"/"+baseOf(t, recipe), "--build-arg=NETWORKING_CALICO=/context/networking-calico")
 		})
 	}
 	builds.Wait()
@@ -84,6 +86,18 @@ func debianImages(t *testing.T, names ...string) {
 		t.Fatal(err)
 	}
 	t.Logf("%4.0f s  images %s", time.Since(start).Seconds(), strings.Join(names, " "))
+}
+
+// baseOf returns the image that a recipe's image is made on, as the recipe has it.
+func baseOf(t *testing.T, recipe string) string {
+	t.Helper()
+	data, err := os.ReadFile(recipe)
+	if err != nil {
+		t.Error(err)
+	}
+	_, after, _ := strings.Cut(string(data), "\nARG BASE=")
+	base, _, _ := strings.Cut(after, "\n")
+	return base
 }
 
 // networkingCalico returns the folder of the networking-calico that is put into
