@@ -75,12 +75,25 @@ type Chart struct {
 	AlsoKnownAs []string
 	// Services lists the names of the chart's services, sorted.
 	Services []string
+	// Conflicts lists what its values do not go together with.
+	Conflicts []Conflict
 	// Passwords maps a key of the credentials Secret to the path in a
 	// ccp.yaml that may give its value, or to "".
 	Passwords map[string]string
 	// KeyRepositories maps the name of a Secret that holds fernet keys to the
 	// path in a ccp.yaml that may give the first key, or to "".
 	KeyRepositories map[string]string
+}
+
+// Conflict is a value of a chart that does not go together with services.
+type Conflict struct {
+	// Value is the path of the value, Is what it must not be.
+	Value string
+	Is    []string
+	// Services lists the services, of any chart, that rule it out.
+	Services []string
+	// Because is the reason, and what to do.
+	Because string
 }
 
 // Release is one OpenStack release.

@@ -43,6 +43,9 @@ func (d *decoder) chart(c *Chart) field {
 			"accompanies":   d.names(&c.Accompanies, d.isService),
 			"network":       d.names(&c.Network, nil),
 			"also_known_as": d.aliasNames(&c.AlsoKnownAs, "the chart "+c.Name),
+			"conflicts": func(n *yaml.Node, at string) {
+				d.items(n, at, func(n *yaml.Node, at string) { d.conflict(c, n, at) })
+			},
 			"services": func(n *yaml.Node, at string) {
 				d.entries(n, at, func(key, value *yaml.Node, at string) { d.service(c, key, value, at) })
 			},
@@ -71,6 +74,22 @@ func (d *decoder) chartClaims(c *Chart) field {
 			d.claims[key] = c.Name
 		}
 	}
+}
+
+// conflict reads one item of `conflicts`.
+func (d *decoder) conflict(c *Chart, n *yaml.Node, at string) {
+	var conflict Conflict
+	text := func(dst *string) field { return func(n *yaml.Node, at string) { d.text(n, at, dst) } }
+	d.fields(n, at, map[string]field{
+		"value":    text(&conflict.Value),
+		"is":       d.names(&conflict.Is, nil),
+		"services": d.names(&conflict.Services, d.isService),
+		"because":  text(&conflict.Because),
+	})
+	if n.Kind == yaml.MappingNode && (conflict.Value == "" || len(conflict.Is) == 0 || len(conflict.Services) == 0 || conflict.Because == "") {
+		d.problem(n, at, "a conflict has value, is, services and because")
+	}
+	c.Conflicts = append(c.Conflicts, conflict)
 }
 
 // aliasNames reads what owner is called elsewhere; a name has one owner.

@@ -85,6 +85,7 @@ func (b *builder) build() error {
 	b.setGlobal()
 	b.checkPairs()
 	b.resolve()
+	b.checkConflicts()
 	b.checkOverrides()
 	b.problems = append(b.problems, b.placer.problems...)
 	if err := b.problems.Err(); err != nil {

@@ -52,6 +52,10 @@ func TestBadInput(t *testing.T) {
 			text:  small + "configs:\n  neutron: {calico: {etcd_scheme: http}}\n  calico: {etcd: {tls_secret: etcd-client}}\n",
 			wants: []string{`ccp\.yaml:10:31: configs\.calico\.etcd\.tls_secret: .*; configs\.neutron\.calico\.etcd_scheme is http at .*ccp\.yaml:9:35`},
 		},
+		"servers without etcd": {
+			text:  small + "configs:\n  neutron: {plugin_agent: calico}\n  calico: {store: kubernetes}\n",
+			wants: []string{`ccp\.yaml:10:19: configs\.calico\.store: kubernetes does not go with nova-compute \(role compute\): networking-calico .* speak etcd only`},
+		},
 		"unknown backend":       {text: small + "configs: {neutron: {plugin_agent: calicoo}}\n", wants: []string{`ccp\.yaml:8:\d+: configs\.neutron\.plugin_agent: .*calico`}},
 		"unknown backend, flag": {text: small, args: []string{"--network", "calicoo"}, wants: []string{`calico`}},
 		"compute without libvirt": {
