@@ -46,6 +46,9 @@ type Service struct {
 	Needs []string
 	// NeedsOnNode lists the services that it needs on each of its nodes.
 	NeedsOnNode []string
+	// NodesConnect lists the backends with which pods on the nodes' own
+	// network connect to it, so that its NetworkPolicy has to know the nodes.
+	NodesConnect []string
 	// Provides lists the abstract names that it can back.
 	Provides []string
 	// Since and Until are the names of the first and the last release that

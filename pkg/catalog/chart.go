@@ -129,6 +129,7 @@ func (d *decoder) service(c *Chart, key, value *yaml.Node, at string) {
 		"until":         d.release(&s.Until),
 		"needs":         d.names(&s.Needs, d.isOther(s.Name, d.isNeed)),
 		"needs_on_node": d.names(&s.NeedsOnNode, d.isOther(s.Name, d.isOnEveryNode)),
+		"nodes_connect": d.names(&s.NodesConnect, nil),
 		"provides":      d.names(&s.Provides, d.isAbstract),
 		"also_known_as": d.aliasNames(&s.AlsoKnownAs, s.Name+" of the chart "+c.Name),
 		"instances": func(n *yaml.Node, at string) {

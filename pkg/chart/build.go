@@ -86,6 +86,7 @@ func (b *builder) build() error {
 	b.checkPairs()
 	b.resolve()
 	b.checkConflicts()
+	b.setNodeNetworks()
 	b.checkOverrides()
 	b.problems = append(b.problems, b.placer.problems...)
 	if err := b.problems.Err(); err != nil {

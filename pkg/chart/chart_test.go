@@ -2,6 +2,7 @@ package chart
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -30,7 +31,7 @@ func house(t *testing.T) fstest.MapFS {
 	}
 	for name, text := range map[string]string{
 		"web/Chart.yaml":    "apiVersion: v2\nname: web\nversion: 0.1.0\ndependencies: [{name: common, version: 0.1.0, repository: file://../common}]\n",
-		"web/services.yaml": "services:\n  web: {workload: Deployment}\n  tap: {workload: DaemonSet, network: [calico], follows: [shelf]}\n  bridge: {workload: DaemonSet, network: [openvswitch], follows: [shelf]}\n",
+		"web/services.yaml": "services:\n  web: {workload: Deployment, nodes_connect: [calico]}\n  tap: {workload: DaemonSet, network: [calico], follows: [shelf]}\n  bridge: {workload: DaemonSet, network: [openvswitch], follows: [shelf]}\n",
 		"web/values.yaml":   "agent_count: 1\n",
 		"web/values.schema.json": `{"type": "object", "properties": {"agent_count": {"type": "integer"}, "agent": {"enum": ["calico", "openvswitch"], "x-ccp-global": "network.backend"},
 			"port": {"type": ["integer", "string"], "x-ccp-global": "network.calico.etcd_port"}, "secret": {"type": "string", "x-ccp-global": "network.calico.etcd_secret"}}, "additionalProperties": false}`,
@@ -203,6 +204,60 @@ nodes:
 	}
 	if tap := variants("web", "tap"); len(tap) != 1 || !reflect.DeepEqual(tap[0]["overrides"], map[string]any{"agent_count": int64(2)}) {
 		t.Errorf("tap has the variants %v, want one", tap)
+	}
+}
+
+// The policies of what nodes connect to know the addresses of the nodes that
+// have services, or a note says who may connect.
+func TestNodeNetworks(t *testing.T) {
+	t.Parallel()
+	node := func(name string, addresses ...string) topology.Node {
+		return topology.Node{Name: name, Addresses: addresses}
+	}
+	known := []topology.Node{node("node2", "192.0.2.10", "2001:db8::2"), node("node1", "192.0.2.9"), node("elsewhere")}
+	many := []topology.Node{}
+	for i := range 101 {
+		many = append(many, node(fmt.Sprintf("m%d", i), fmt.Sprintf("192.0.2.%d", i+1)))
+	}
+	const note = "so anybody in the cluster may connect to what pods on the nodes' own network use of web: give the networks"
+	tests := map[string]struct {
+		text, network string
+		nodes         []topology.Node
+		want          []any
+		note          string // how it begins; "" for none
+	}{
+		"of the nodes with services": {network: "calico", nodes: known, want: []any{"192.0.2.9/32", "192.0.2.10/32", "2001:db8::2/128"}},
+		"given":                      {text: "configs: {network: {node_networks: [192.0.2.0/24]}}", network: "calico", nodes: known, want: []any{"192.0.2.0/24"}},
+		"wanted open":                {text: "configs: {network: {node_networks: []}}", network: "calico", want: []any{}},
+		"nobody connects":            {network: "openvswitch", nodes: known, want: []any{}},
+		"no inventory":               {network: "calico", want: []any{}, note: "the nodes are not known (--kube asks the cluster), " + note},
+		"names alone":                {network: "calico", nodes: []topology.Node{known[0], node("node1")}, want: []any{}, note: "the address of node1 is not known (kubectl get nodes -o yaml has them), " + note},
+		"a hundred and one":          {text: "---\nnodes: {'m[0-9]+': {roles: [all]}}", network: "calico", nodes: many, want: []any{}, note: "there are more than 100 nodes with services, " + note},
+	}
+	for title, test := range tests {
+		t.Run(title, func(t *testing.T) {
+			t.Parallel()
+			opts := topology.Options{Network: test.network}
+			if test.nodes != nil {
+				opts.Inventory = &topology.Inventory{Nodes: test.nodes}
+			}
+			d, err := build(t, test.text, opts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := d.Values["global"].(map[string]any)["network"].(map[string]any)["node_networks"]; !reflect.DeepEqual(got, test.want) {
+				t.Errorf("got %v, want %v", got, test.want)
+			}
+			var notes []string
+			for _, notice := range d.Notices {
+				if notice.Path == "configs.network.node_networks" {
+					notes = append(notes, notice.Message)
+				}
+			}
+			if len(notes) > 1 || test.note == "" && len(notes) > 0 || test.note != "" && (len(notes) == 0 || !strings.HasPrefix(notes[0], test.note)) {
+				t.Errorf("notes %q, want %q", notes, test.note)
+			}
+		})
 	}
 }
 
