@@ -44,7 +44,7 @@ demo: bin/ccp bin/ccp-hook bin/etcd37 ## Render the example for both networks in
 test: test-unit test-charts fuzz ## Run every test
 
 .PHONY: test-unit
-test-unit: bin/ccp bin/helm3 bin/helm4 bin/etcd35 bin/etcd37
+test-unit: bin/ccp bin/helm3 bin/helm4 bin/etcd35 bin/etcd37 bin/calico.yaml
 	test/packages.sh etcd-server etcd-client bird iproute2 curl
 	CCP_HELM3=$(BIN)/helm3 go test -timeout 30m ./...
 
@@ -83,7 +83,7 @@ global: ## Copy the values that all charts share, of charts/common, into each ch
 
 .PHONY: lint
 lint: bin/helm3 bin/ccp bin/helm-docs ## gofmt, vet, staticcheck, helm lint, the charts' READMEs, shellcheck, go mod tidy
-	@test -z "$$(gofmt -l cmd pkg charts test)" || { gofmt -l cmd pkg charts test; echo 'run gofmt on these'; exit 1; }
+	@test -z "$$(gofmt -l cmd examples pkg charts test)" || { gofmt -l cmd examples pkg charts test; echo 'run gofmt on these'; exit 1; }
 	go vet ./...
 	$(TOOLS) staticcheck ./...
 	cd test/e2e && go vet ./... && $(TOOLS) staticcheck ./...

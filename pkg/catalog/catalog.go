@@ -46,6 +46,9 @@ type Service struct {
 	Needs []string
 	// NeedsOnNode lists the services that it needs on each of its nodes.
 	NeedsOnNode []string
+	// NodesConnect lists the backends with which pods on the nodes' own
+	// network connect to it, so that its NetworkPolicy has to know the nodes.
+	NodesConnect []string
 	// Provides lists the abstract names that it can back.
 	Provides []string
 	// Since and Until are the names of the first and the last release that
@@ -75,6 +78,8 @@ type Chart struct {
 	AlsoKnownAs []string
 	// Services lists the names of the chart's services, sorted.
 	Services []string
+	// Conflicts lists what its values do not go together with.
+	Conflicts []Conflict
 	// Passwords maps a key of the credentials Secret to the path in a
 	// ccp.yaml that may give its value, or to "".
 	Passwords map[string]string
@@ -85,6 +90,17 @@ type Chart struct {
 	// and its CA, SSHKeys those of Secrets that hold SSH keys of a client and a
 	// server. Whoever has their own makes the Secret before.
 	Certificates, SSHKeys []string
+}
+
+// Conflict is a value of a chart that does not go together with services.
+type Conflict struct {
+	// Value is the path of the value, Is what it must not be.
+	Value string
+	Is    []string
+	// Services lists the services, of any chart, that rule it out.
+	Services []string
+	// Because is the reason, and what to do.
+	Because string
 }
 
 // Release is one OpenStack release.

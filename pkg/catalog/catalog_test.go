@@ -137,6 +137,8 @@ func TestLoadProblems(t *testing.T) {
 		{"network beyond the chart's", "network: [calico]\nservices: {bb: {workload: Deployment, network: [openvswitch]}}", `services.bb: network openvswitch is not one of the chart's (calico)`},
 		{"claim of another chart", "claims: [db]", `claims: "db" is claimed by the chart base already`},
 		{"claim of a chart's name", "claims: [base]", `claims: "base" is the name of a chart`},
+		{"conflict without a reason", "conflicts: [{value: v, is: [w], services: [a]}]", `x/services.yaml:1:13: conflicts[0]: a conflict has value, is, services and because`},
+		{"conflict with nobody", "conflicts: [{value: v, is: [w], services: [aa], because: b}]", `conflicts[0].services[0]: no service "aa"`},
 		{"password elsewhere", "credentials: {passwords: {p: secret_configs.q}}", `credentials.passwords.p: another chart takes p from "secret_configs.p", not from "secret_configs.q"`},
 		{"password's place", "credentials: {passwords: {q: secrets.q}}", `credentials.passwords.q: "secrets.q" is not a path in a ccp.yaml`},
 		{"password's key", `credentials: {passwords: {Q: ""}}`, `credentials.passwords.Q: "Q" can't name a key`},

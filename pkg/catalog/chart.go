@@ -43,6 +43,9 @@ func (d *decoder) chart(c *Chart) field {
 			"accompanies":   d.names(&c.Accompanies, d.isService),
 			"network":       d.names(&c.Network, nil),
 			"also_known_as": d.aliasNames(&c.AlsoKnownAs, "the chart "+c.Name),
+			"conflicts": func(n *yaml.Node, at string) {
+				d.items(n, at, func(n *yaml.Node, at string) { d.conflict(c, n, at) })
+			},
 			"services": func(n *yaml.Node, at string) {
 				d.entries(n, at, func(key, value *yaml.Node, at string) { d.service(c, key, value, at) })
 			},
@@ -73,6 +76,22 @@ func (d *decoder) chartClaims(c *Chart) field {
 			d.claims[key] = c.Name
 		}
 	}
+}
+
+// conflict reads one item of `conflicts`.
+func (d *decoder) conflict(c *Chart, n *yaml.Node, at string) {
+	var conflict Conflict
+	text := func(dst *string) field { return func(n *yaml.Node, at string) { d.text(n, at, dst) } }
+	d.fields(n, at, map[string]field{
+		"value":    text(&conflict.Value),
+		"is":       d.names(&conflict.Is, nil),
+		"services": d.names(&conflict.Services, d.isService),
+		"because":  text(&conflict.Because),
+	})
+	if n.Kind == yaml.MappingNode && (conflict.Value == "" || len(conflict.Is) == 0 || len(conflict.Services) == 0 || conflict.Because == "") {
+		d.problem(n, at, "a conflict has value, is, services and because")
+	}
+	c.Conflicts = append(c.Conflicts, conflict)
 }
 
 // aliasNames reads what owner is called elsewhere; a name has one owner.
@@ -112,6 +131,7 @@ func (d *decoder) service(c *Chart, key, value *yaml.Node, at string) {
 		"until":         d.release(&s.Until),
 		"needs":         d.names(&s.Needs, d.isOther(s.Name, d.isNeed)),
 		"needs_on_node": d.names(&s.NeedsOnNode, d.isOther(s.Name, d.isOnEveryNode)),
+		"nodes_connect": d.names(&s.NodesConnect, nil),
 		"provides":      d.names(&s.Provides, d.isAbstract),
 		"also_known_as": d.aliasNames(&s.AlsoKnownAs, s.Name+" of the chart "+c.Name),
 		"instances": func(n *yaml.Node, at string) {

@@ -75,6 +75,7 @@ type builder struct {
 
 	values     values
 	global     map[string]any
+	written    map[string]origin             // where the file gives a value of global
 	topologies map[string]*topology.Topology // by backend
 	problems   ccpfile.Problems
 }
@@ -82,7 +83,10 @@ type builder struct {
 func (b *builder) build() error {
 	b.placeConfigs()
 	b.setGlobal()
+	b.checkPairs()
 	b.resolve()
+	b.checkConflicts()
+	b.setNodeNetworks()
 	b.checkOverrides()
 	b.problems = append(b.problems, b.placer.problems...)
 	if err := b.problems.Err(); err != nil {
@@ -114,7 +118,9 @@ func (b *builder) placeConfigs() {
 	b.secrets = secrets
 	b.problems = append(b.problems, problems...)
 	b.values = b.placer.place(secretConfigs, "secret_configs")
+	b.written = b.placer.written
 	b.values.merge(b.placer.place(configs, "configs"))
+	maps.Copy(b.written, b.placer.written)
 }
 
 func (b *builder) defaultGlobal() map[string]any {

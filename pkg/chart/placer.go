@@ -2,6 +2,7 @@ package chart
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -21,6 +22,16 @@ type placer struct {
 
 	problems ccpfile.Problems
 	notices  []ccpfile.Problem
+
+	// written says where the tree that was placed last gives a value of
+	// global; its key is the path there.
+	written map[string]origin
+}
+
+// origin is a value and the place in the file that it comes from.
+type origin struct {
+	node *ccpfile.Node
+	path string
 }
 
 func newPlacer(sources map[string]*source, cat *catalog.Catalog) *placer {
@@ -47,6 +58,7 @@ type values map[string]map[string]any
 // as "configs" or `nodes."node[2-3]".configs`.
 func (p *placer) place(tree *ccpfile.Node, path string) values {
 	out := values{}
+	p.written = map[string]origin{}
 	if tree == nil {
 		return out
 	}
@@ -107,6 +119,11 @@ func (p *placer) valid(owner string, node *ccpfile.Node, path string) bool {
 	}
 	var invalid *jsonschema.ValidationError
 	if err := compiled.Validate(merged); errors.As(err, &invalid) {
+		if owner == library { // the other half of a pair may be written elsewhere
+			if invalid = s.schema.withoutPairs(invalid); invalid == nil {
+				return true
+			}
+		}
 		p.problems = append(p.problems, ccpfile.SchemaProblems(compiled, invalid, node, path)...)
 		return false
 	}
@@ -149,16 +166,31 @@ func (p *placer) file(out values, owner string, s schema, node *ccpfile.Node, at
 		case unused != "":
 			note("not used: " + unused)
 		case global != "":
-			out.set(library, strings.Split(global, "."), child.Interface())
+			p.share(out, strings.Split(global, "."), origin{child, childPath})
 		case renamed != "":
 			note("the key is now " + renamed)
 			out.set(owner, strings.Split(renamed, "."), child.Interface())
 		case child.Kind == ccpfile.Mapping && sub != nil:
 			p.file(out, owner, *sub, child, here, childPath)
+		case owner == library:
+			p.share(out, here, origin{child, childPath})
 		default:
 			out.set(owner, here, child.Interface())
 		}
 	}
+}
+
+// share files a value of global, which may be written at several places, but
+// only once or each time the same.
+func (p *placer) share(out values, at []string, from origin) {
+	key := strings.Join(at, ".")
+	if first, twice := p.written[key]; twice && fmt.Sprint(first.node.Interface()) != fmt.Sprint(from.node.Interface()) {
+		p.problems = append(p.problems, ccpfile.Problem{Pos: from.node.Pos, Path: from.path, Message: fmt.Sprintf(
+			"%v here and %v at %v (%s) are one value, global.%s: write it once", from.node.Interface(), first.node.Interface(), first.node.Pos, first.path, key)})
+		return
+	}
+	p.written[key] = from
+	out.set(library, at, from.node.Interface())
 }
 
 // set puts value at a path of a chart's values.

@@ -44,8 +44,20 @@ func TestBadInput(t *testing.T) {
 		"override of a key that no chart has": {text: small + "  node3: {roles: [compute], configs: {nova: {virt_tpye: qemu}}}\n", wants: []string{`ccp\.yaml:8:\d+: nodes\.node3\.configs\.nova\.virt_tpye: .*virt_type`}},
 		"unknown release":                     {text: small + "openstack: {release: zedd}\n", wants: []string{`ccp\.yaml:8:\d+: openstack\.release: .*zed`}},
 		"unknown release, flag":               {text: small, args: []string{"--openstack-release", "zedd"}, wants: []string{`^--openstack-release: .*zed`}},
-		"unknown backend":                     {text: small + "configs: {neutron: {plugin_agent: calicoo}}\n", wants: []string{`ccp\.yaml:8:\d+: configs\.neutron\.plugin_agent: .*calico`}},
-		"unknown backend, flag":               {text: small, args: []string{"--network", "calicoo"}, wants: []string{`calico`}},
+		"two regions": {
+			text:  small + "configs:\n  neutron: {calico: {openstack_region: north}}\n  calico: {region: south}\n",
+			wants: []string{`ccp\.yaml:10:20: configs\.calico\.region: south here and north at .*ccp\.yaml:9:40 \(configs\.neutron\.calico\.openstack_region\) are one value`},
+		},
+		"etcd's certificate without https": {
+			text:  small + "configs:\n  neutron: {calico: {etcd_scheme: http}}\n  calico: {etcd: {tls_secret: etcd-client}}\n",
+			wants: []string{`ccp\.yaml:10:31: configs\.calico\.etcd\.tls_secret: .*; configs\.neutron\.calico\.etcd_scheme is http at .*ccp\.yaml:9:35`},
+		},
+		"servers without etcd": {
+			text:  small + "configs:\n  neutron: {plugin_agent: calico}\n  calico: {store: kubernetes}\n",
+			wants: []string{`ccp\.yaml:10:19: configs\.calico\.store: kubernetes does not go with nova-compute \(role compute\): networking-calico .* speak etcd only`},
+		},
+		"unknown backend":       {text: small + "configs: {neutron: {plugin_agent: calicoo}}\n", wants: []string{`ccp\.yaml:8:\d+: configs\.neutron\.plugin_agent: .*calico`}},
+		"unknown backend, flag": {text: small, args: []string{"--network", "calicoo"}, wants: []string{`calico`}},
 		"compute without libvirt": {
 			text:  "roles: {controller: [mariadb, keystone], compute: [nova-compute]}\nnodes: {node1: {roles: [controller]}, node2: {roles: [compute]}}\n",
 			wants: []string{`ccp\.yaml:1:\d+: roles\.compute\[0\]: .*nova-libvirt`},

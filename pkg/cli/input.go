@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
@@ -201,7 +202,13 @@ func (in *input) askCluster(ctx context.Context) (*topology.Inventory, error) {
 			if hostname == "" {
 				hostname = node.Name
 			}
-			inventory.Nodes = append(inventory.Nodes, topology.Node{Name: node.Name, Hostname: hostname})
+			known := topology.Node{Name: node.Name, Hostname: hostname}
+			for _, a := range node.Status.Addresses {
+				if a.Type == corev1.NodeInternalIP {
+					known.Addresses = append(known.Addresses, a.Address)
+				}
+			}
+			inventory.Nodes = append(inventory.Nodes, known)
 		}
 		if page.Continue = list.Continue; page.Continue == "" {
 			return inventory, nil

@@ -19,6 +19,8 @@ type Node struct {
 	// Name is the name of the Kubernetes Node. Hostname is its label
 	// kubernetes.io/hostname, which scheduling goes by; the name when empty.
 	Name, Hostname string
+	// Addresses are its internal IP addresses, none when they are not known.
+	Addresses []string
 }
 
 // Inventory is the nodes of a cluster, in any order, each once.
@@ -75,7 +77,7 @@ func (in *inventoryReader) problem(line, column int, path, format string, args .
 	})
 }
 
-func (in *inventoryReader) add(name, hostname, path string, line, column int) {
+func (in *inventoryReader) add(name, hostname string, addresses []nodeAddress, path string, line, column int) {
 	first, twice := in.lines[name]
 	switch {
 	case !validNodeName(name):
@@ -87,7 +89,13 @@ func (in *inventoryReader) add(name, hostname, path string, line, column int) {
 			hostname = name
 		}
 		in.lines[name] = line
-		in.inv.Nodes = append(in.inv.Nodes, Node{Name: name, Hostname: hostname})
+		node := Node{Name: name, Hostname: hostname}
+		for _, a := range addresses {
+			if a.Type == "InternalIP" {
+				node.Addresses = append(node.Addresses, a.Address)
+			}
+		}
+		in.inv.Nodes = append(in.inv.Nodes, node)
 	}
 }
 
@@ -113,7 +121,7 @@ func (in *inventoryReader) names(r io.Reader) error {
 	lines := bufio.NewScanner(r)
 	for n := 1; lines.Scan(); n++ {
 		if name := withoutComment(lines.Text()); name != "" {
-			in.add(name, "", "", n, 1+strings.Index(lines.Text(), name))
+			in.add(name, "", nil, "", n, 1+strings.Index(lines.Text(), name))
 		}
 	}
 	if errors.Is(lines.Err(), bufio.ErrTooLong) {
@@ -130,8 +138,12 @@ type yamlObject struct {
 		Name   yaml.Node
 		Labels map[string]string
 	}
-	Items []yaml.Node
+	Status struct{ Addresses []nodeAddress }
+	Items  []yaml.Node
 }
+
+// nodeAddress is an address of a Node.
+type nodeAddress struct{ Type, Address string }
 
 // yaml reads a stream of documents.
 func (in *inventoryReader) yaml(r io.Reader) error {
@@ -173,7 +185,7 @@ func (in *inventoryReader) yamlObject(n *yaml.Node, path string, top bool) {
 		if at.Line == 0 {
 			at = n
 		}
-		in.add(o.Metadata.Name.Value, o.Metadata.Labels[hostnameLabel], ccpfile.JoinPath(path, "metadata", "name"), at.Line, at.Column)
+		in.add(o.Metadata.Name.Value, o.Metadata.Labels[hostnameLabel], o.Status.Addresses, ccpfile.JoinPath(path, "metadata", "name"), at.Line, at.Column)
 	}
 }
 

@@ -17,6 +17,9 @@ type jsonNode struct {
 		Name   string            `json:"name"`
 		Labels map[string]string `json:"labels"`
 	} `json:"metadata"`
+	Status struct {
+		Addresses []nodeAddress `json:"addresses"`
+	} `json:"status"`
 }
 
 // json reads a stream of objects and, of a list, one item after the other.
@@ -68,6 +71,8 @@ func (in *inventoryReader) jsonObject(d *json.Decoder, lines *lineReader) error 
 			err = d.Decode(&o.Kind)
 		case "metadata":
 			err = d.Decode(&o.Metadata)
+		case "status":
+			err = d.Decode(&o.Status)
 		case "items":
 			items = true
 			err = in.jsonItems(d, lines)
@@ -115,7 +120,7 @@ func (in *inventoryReader) jsonItems(d *json.Decoder, lines *lineReader) error {
 
 func (in *inventoryReader) jsonNode(o *jsonNode, path string, line int) {
 	if in.isNode(o.Kind, path, line, 0) {
-		in.add(o.Metadata.Name, o.Metadata.Labels[hostnameLabel], ccpfile.JoinPath(path, "metadata", "name"), line, 0)
+		in.add(o.Metadata.Name, o.Metadata.Labels[hostnameLabel], o.Status.Addresses, ccpfile.JoinPath(path, "metadata", "name"), line, 0)
 	}
 }
 

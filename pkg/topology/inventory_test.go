@@ -12,17 +12,18 @@ import (
 
 func TestReadInventory(t *testing.T) {
 	t.Parallel()
-	want := []Node{{"node1", "host1"}, {"node2.example.com", "node2.example.com"}}
+	want := []Node{{"node1", "host1", []string{"192.0.2.1", "2001:db8::1"}}, {"node2.example.com", "node2.example.com", nil}}
 	for name, text := range map[string]string{
 		"NodeList in JSON": `{"kind": "NodeList", "items": [
-  {"metadata": {"name": "node1", "labels": {"kubernetes.io/hostname": "host1"}}, "status": {"a": [1, {}]}},
+  {"metadata": {"name": "node1", "labels": {"kubernetes.io/hostname": "host1"}}, "status": {"addresses": [{"type": "Hostname", "address": "host1"}, {"type": "InternalIP", "address": "192.0.2.1"}, {"type": "InternalIP", "address": "2001:db8::1"}], "a": [1, {}]}},
   {"kind": "Node", "metadata": {"name": "node2.example.com"}}]}`,
-		"Nodes in JSON": `{"metadata": {"name": "node1", "labels": {"kubernetes.io/hostname": "host1"}}, "kind": "Node"}
+		"Nodes in JSON": `{"metadata": {"name": "node1", "labels": {"kubernetes.io/hostname": "host1"}}, "status": {"addresses": [{"type": "Hostname", "address": "host1"}, {"type": "InternalIP", "address": "192.0.2.1"}, {"type": "InternalIP", "address": "2001:db8::1"}], "a": [1, {}]}, "kind": "Node"}
 {"kind": "List", "items": [{"kind": "Node", "metadata": {"name": "node2.example.com"}}]}`,
 		"List in YAML": `apiVersion: v1
 items:
 - kind: Node
   metadata: {name: node1, labels: {kubernetes.io/hostname: host1}}
+  status: {addresses: [{type: InternalIP, address: 192.0.2.1}, {type: ExternalIP, address: 198.51.100.1}, {type: InternalIP, address: "2001:db8::1"}]}
 - kind: Node
   metadata: {name: node2.example.com}
 kind: List
@@ -31,6 +32,7 @@ kind: List
 ---
 kind: Node
 metadata: {name: node1, labels: {kubernetes.io/hostname: host1}}
+status: {addresses: [{type: InternalIP, address: 192.0.2.1}, {type: InternalIP, address: "2001:db8::1"}]}
 ---
 ---
 kind: NodeList
@@ -50,7 +52,7 @@ items: [{metadata: {name: node2.example.com}}]
 	if err != nil {
 		t.Fatal(err)
 	}
-	same(t, "names", inv.Nodes, []Node{{"node2", "node2"}, {"node1", "node1"}})
+	same(t, "names", inv.Nodes, []Node{{"node2", "node2", nil}, {"node1", "node1", nil}})
 }
 
 func TestReadInventoryProblems(t *testing.T) {

@@ -17,7 +17,11 @@ import (
 func TestIdentity(t *testing.T) {
 	hookImage(t)
 	debianImages(t, "etcd", "keystone", "mariadb", "memcached", "openstackclient", "rabbitmq")
-	install := installation{namespace: "e2e-identity", nodes: nodes(t), flags: []string{"-f", "testdata/identity.yaml"}}
+	// The policies know node3, and no other node.
+	node3 := strings.TrimSpace(run(t, "", "kubectl", "get", "node", "node3", `--output=jsonpath={.status.addresses[?(@.type=="InternalIP")].address}`))
+	known := filepath.Join(t.TempDir(), "known.yaml")
+	write(t, known, "configs: {network: {node_networks: ["+node3+"/32]}}\n")
+	install := installation{namespace: "e2e-identity", nodes: nodes(t), flags: []string{"-f", "testdata/identity.yaml", "-f", known}}
 	install.up(t)
 	install.complete(t)
 	install.token(t)

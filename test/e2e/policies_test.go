@@ -9,7 +9,8 @@ import (
 )
 
 // port is one port of a service, and who may connect to it: "anybody", the
-// "deployment", or nobody but the service's own "members".
+// "deployment", this and the "nodes" that it knows, or nobody but the service's
+// own "members".
 type port struct {
 	service string
 	number  int
@@ -22,7 +23,7 @@ var ports = []port{
 	{"keystone", 5000, "anybody"},
 	{"mariadb", 3306, "deployment"},
 	{"memcached", 11211, "deployment"},
-	{"rabbitmq", 4369, "deployment"}, {"rabbitmq", 5672, "anybody"}, {"rabbitmq", 15672, "deployment"},
+	{"rabbitmq", 4369, "deployment"}, {"rabbitmq", 5672, "nodes"}, {"rabbitmq", 15672, "deployment"},
 	{"rabbitmq", 25672, "deployment"},
 }
 
@@ -53,17 +54,19 @@ func (i installation) policies(t *testing.T) {
 	}
 	i.kubectl(t, "exec", "etcd-0", "--", "bash", "-c", "exec 3<>/dev/tcp/"+addresses["etcd"]+"/2380") // it listens
 	for _, from := range []struct {
-		pod, namespace, labels string
-		may                    []string
+		pod, namespace, labels, spec string
+		may                          []string
 	}{
-		{"ours", i.namespace, "app.kubernetes.io/part-of=openstack", []string{"anybody", "deployment"}},
-		{"stranger", i.namespace, "app.kubernetes.io/part-of=else", []string{"anybody"}},
-		{"foreigner", elsewhere, "app.kubernetes.io/part-of=openstack", []string{"anybody"}},
+		{"ours", i.namespace, "app.kubernetes.io/part-of=openstack", "{}", []string{"anybody", "deployment", "nodes"}},
+		{"stranger", i.namespace, "app.kubernetes.io/part-of=else", "{}", []string{"anybody"}},
+		{"foreigner", elsewhere, "app.kubernetes.io/part-of=openstack", "{}", []string{"anybody"}},
+		{"node-known", i.namespace, "app.kubernetes.io/part-of=else", `{"hostNetwork": true, "nodeName": "node3"}`, []string{"anybody", "nodes"}},
+		{"node-unknown", i.namespace, "app.kubernetes.io/part-of=openstack", `{"hostNetwork": true, "nodeName": "node2"}`, []string{"anybody"}},
 	} {
 		t.Run(from.pod, func(t *testing.T) {
 			inside := installation{namespace: from.namespace}
 			inside.kubectl(t, "run", from.pod, "--image="+registry()+"/ccp/openstackclient:latest", "--labels="+from.labels,
-				"--restart=Never", "--command", "--", "sleep", "infinity")
+				"--restart=Never", `--overrides={"apiVersion": "v1", "spec": `+from.spec+"}", "--command", "--", "sleep", "infinity")
 			defer inside.kubectl(t, "delete", "pod", from.pod, "--now")
 			inside.kubectl(t, "wait", "--for=condition=Ready", "pod/"+from.pod, "--timeout=2m")
 			exec := []string{"exec", from.pod, "--", "python3", "-c", connect}

@@ -11,6 +11,17 @@ The addresses of etcd_proxy.endpoints by IP family, as JSON: an EndpointSlice ho
 {{- end }}
 
 {{/*
+The name of the Service in front of etcd: that of etcd_host, where it is one in the release's namespace. Empty when
+there is no such Service.
+*/}}
+{{- define "calico.etcdService" -}}
+{{- $host := .Values.global.network.calico.etcd_host -}}
+{{- $name := splitList "." $host | first -}}
+{{- $here := or (eq $host $name) (hasPrefix (printf "%s." $host) (printf "%s.%s.svc.%s." $name .Release.Namespace .Values.global.cluster_domain)) -}}
+{{- if and .Values.etcd_proxy.enabled $here (regexMatch "^[a-z]([a-z0-9-]*[a-z0-9])?$" $name) }}{{ $name }}{{ end -}}
+{{- end }}
+
+{{/*
 "true" when Calico's settings may be in the Kubernetes API, else empty.
 */}}
 {{- define "calico.inKubernetes" -}}
@@ -25,7 +36,7 @@ A hook Job that changes Calico's settings or takes them back.
 {{- $root := index . 0 -}}
 {{- $verb := index . 1 -}}
 {{- $name := printf "ccp-hook-calico-%s" $verb -}}
-{{- $etcd := $root.Values.etcd -}}
+{{- $etcd := $root.Values.global.network.calico -}}
 apiVersion: batch/v1
 kind: Job
 metadata:
@@ -59,7 +70,7 @@ spec:
           env:
             - name: CCP_HOOK_NAMESPACE
               valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
-            {{- if $etcd.username }}
+            {{- if $etcd.etcd_username }}
             {{- include "common.secretEnv" (list $root "CCP_ETCD_PASSWORD" "calico-etcd-password") | nindent 12 }}
             {{- end }}
           securityContext: {{- include "common.securityContext" $root | nindent 12 }}
@@ -68,13 +79,13 @@ spec:
             limits: {memory: 128Mi}
           volumeMounts:
             - {name: config, mountPath: /etc/ccp, readOnly: true}
-            {{- if $etcd.tls_secret }}
+            {{- if $etcd.etcd_secret }}
             - {name: tls, mountPath: /etc/ccp-tls, readOnly: true}
             {{- end }}
       volumes:
         - name: config
           configMap: {name: ccp-hook-calico}
-        {{- with $etcd.tls_secret }}
+        {{- with $etcd.etcd_secret }}
         - name: tls
           secret: {secretName: {{ . }}, defaultMode: 0440}
         {{- end }}

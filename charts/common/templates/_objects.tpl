@@ -54,11 +54,26 @@ spec:
 {{- end }}
 
 {{/*
+"true" when pods on the nodes' own network connect to a service with this network, as services.yaml says.
+(list $ "mariadb")
+*/}}
+{{- define "common.nodesConnect" -}}
+{{- $root := index . 0 -}}
+{{- $catalog := $root.Files.Get "services.yaml" | fromYaml -}}
+{{- if has $root.Values.global.network.backend (get $catalog.services (index . 1)).nodes_connect }}true{{ end -}}
+{{- end }}
+
+{{/*
 Who may connect to a workload's pods: anybody to the first list of ports, the pods of the deployment to
-the second. Pods on the host's network count as anybody: a policy knows them by their node's address only.
-(list $ "mariadb" (list) (list 3306))
+the second, and these and pods on the nodes' own network to the third, which may be left out. A policy
+knows the latter by their node's address only, from global.network.node_networks; while that is empty the
+third list is for anybody too.
+(list $ "rabbitmq" list (list "epmd") (list "amqp"))
 */}}
 {{- define "common.networkPolicy" -}}
+{{- $nodes := list -}}
+{{- if gt (len .) 4 }}{{ $nodes = index . 4 }}{{ end -}}
+{{- $networks := (index . 0).Values.global.network.node_networks -}}
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
 metadata:
@@ -69,7 +84,7 @@ spec:
     matchLabels: {{- include "common.selector" . | nindent 6 }}
   policyTypes: [Ingress]
   ingress:
-    {{- with index . 2 }}
+    {{- with concat (index . 2) (empty $networks | ternary $nodes list) }}
     - ports:
         {{- range . }}
         - {port: {{ . }}, protocol: TCP}
@@ -82,6 +97,19 @@ spec:
               app.kubernetes.io/part-of: openstack
       ports:
         {{- range . }}
+        - {port: {{ . }}, protocol: TCP}
+        {{- end }}
+    {{- end }}
+    {{- if and $nodes $networks }}
+    - from:
+        - podSelector:
+            matchLabels:
+              app.kubernetes.io/part-of: openstack
+        {{- range $networks }}
+        - ipBlock: {cidr: {{ . | quote }}}
+        {{- end }}
+      ports:
+        {{- range $nodes }}
         - {port: {{ . }}, protocol: TCP}
         {{- end }}
     {{- end }}

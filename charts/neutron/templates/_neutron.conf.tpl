@@ -19,22 +19,30 @@ DEFAULT:
   core_plugin: {{ .Values.core_plugin }}
   service_plugins: []
   {{- end }}
+  {{- if eq .Values.global.network.backend "calico" }}
+  {{- with .Values.global.network.calico.reporting_interval }}
+  # A node is alive while Felix reports: two reports may be late or lost.
+  agent_down_time: {{ mul 3 . }}
+  {{- end }}
+  {{- end }}
 {{- if eq .Values.global.network.backend "calico" }}
+{{- with .Values.global.network.calico }}
 calico:
-  etcd_host: {{ .Values.calico.etcd_host }}
-  etcd_port: {{ .Values.calico.etcd_port }}
-  etcd_scheme: {{ .Values.calico.etcd_scheme }}
-  {{- if .Values.calico.etcd_secret }}
+  etcd_host: {{ .etcd_host }}
+  etcd_port: {{ .etcd_port }}
+  etcd_scheme: {{ .etcd_scheme }}
+  {{- if .etcd_secret }}
   etcd_key_file: /etc/neutron/etcd/tls.key
   etcd_cert_file: /etc/neutron/etcd/tls.crt
   etcd_ca_cert_file: /etc/neutron/etcd/ca.crt
   {{- end }}
-  {{- with .Values.calico.etcd_username }}
+  {{- with .etcd_username }}
   etcd_username: {{ . | quote }}
   {{- end }}
-  {{- with .Values.calico.openstack_region }}
+  {{- with .openstack_region }}
   openstack_region: {{ . | quote }}
   {{- end }}
+{{- end }}
 {{- end }}
 database:
   max_pool_size: {{ .Values.db.max_pool_size | int }}

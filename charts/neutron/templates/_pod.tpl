@@ -27,7 +27,7 @@ The environment of an agent. Its host is the node, by the name that nova-compute
 {{- end }}
 
 {{- define "neutron.etcdEnv" -}}
-{{- if and (eq .Values.global.network.backend "calico") .Values.calico.etcd_username }}
+{{- if and (eq .Values.global.network.backend "calico") .Values.global.network.calico.etcd_username }}
 {{ include "common.secretEnv" (list . "OS_CALICO__ETCD_PASSWORD" "calico-etcd-password") }}
 {{- end }}
 {{- end }}
@@ -36,15 +36,15 @@ The environment of an agent. Its host is the node, by the name that nova-compute
 The client's certificate for etcd, where there is one.
 */}}
 {{- define "neutron.etcdMount" -}}
-{{- if and (eq .Values.global.network.backend "calico") .Values.calico.etcd_secret }}
+{{- if and (eq .Values.global.network.backend "calico") .Values.global.network.calico.etcd_secret }}
 - {name: etcd, mountPath: /etc/neutron/etcd, readOnly: true}
 {{- end }}
 {{- end }}
 
 {{- define "neutron.etcdVolume" -}}
-{{- if and (eq .Values.global.network.backend "calico") .Values.calico.etcd_secret }}
+{{- if and (eq .Values.global.network.backend "calico") .Values.global.network.calico.etcd_secret }}
 - name: etcd
-  secret: {secretName: {{ .Values.calico.etcd_secret }}, defaultMode: 0440}
+  secret: {secretName: {{ .Values.global.network.calico.etcd_secret }}, defaultMode: 0440}
 {{- end }}
 {{- end }}
 
