@@ -250,9 +250,8 @@ func onNode(t *testing.T, node string, args ...string) string {
 	return run(t, "", line[0], line[1:]...)
 }
 
-// startOnNode keeps a program running on a node until the test ends, as an init
-// does: when it ends it is started again. Its environment is the test's and what
-// is given. Its log is with those of the node's servers.
+// startOnNode keeps a program running on a node, see keepRunning. Its log is with
+// those of the node's servers.
 func startOnNode(t *testing.T, node, name string, environment []string, args ...string) {
 	t.Helper()
 	line := enter(t, node, args...)
@@ -260,6 +259,13 @@ func startOnNode(t *testing.T, node, name string, environment []string, args ...
 	if err != nil {
 		t.Fatal(err)
 	}
+	keepRunning(t, log, name, environment, line...)
+}
+
+// keepRunning keeps a program running until the test ends, as an init does: when
+// it ends it is started again. Its environment is the test's and what is given.
+func keepRunning(t *testing.T, log *os.File, name string, environment []string, line ...string) {
+	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	stopped := make(chan struct{})
 	go func() {

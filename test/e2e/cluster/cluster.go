@@ -29,11 +29,13 @@ const (
 	Etcd = "http://10.210.1.11:2379"
 	// Registry is the host and port of the image registry, without TLS.
 	Registry = "10.210.1.11:5000"
+	// Bridge joins the nodes' first interfaces, on the machine's side.
+	Bridge = "ccp-e2e"
 )
 
 const (
 	apiServer = "https://10.210.1.11:6443"
-	bridge    = "ccp-e2e"
+	bridge    = Bridge
 	// tenantBridge joins the nodes' second interfaces.
 	tenantBridge = "ccp-ten"
 	hostAddress  = "10.210.1.1"

@@ -9,6 +9,7 @@ listens to etcd: the stand-in for Felix answers DHCP.
 import base64
 import json
 import sys
+import threading
 import time
 import uuid
 
@@ -21,14 +22,6 @@ from neutron_lib.plugins import directory
 from oslo_config import cfg
 from oslo_log import log
 import requests
-
-try:  # a thread that eventlet knows, where Neutron runs on it
-    from eventlet import spawn
-except ImportError:
-    from threading import Thread
-
-    def spawn(function):
-        Thread(target=function, daemon=True).start()
 
 
 LOG = log.getLogger(__name__)
@@ -119,18 +112,19 @@ class Driver(mech_agent.SimpleAgentMechanismDriverBase):
 def sync():
     """Makes etcd's subnets and endpoints those of Neutron."""
     plugin, admin, store = directory.get_plugin(), context.get_admin_context(), etcd()
+    prefix = RESOURCES + "workloadendpoints/" + namespace() + "/"
+    # etcd first: what another process writes after this is not taken for a leftover.
+    there = {**get_prefix(store, subnets_prefix()), **get_prefix(store, prefix)}
     subnets = {subnet["id"]: subnet for subnet in plugin.get_subnets(admin)}
     wanted = {
         subnets_prefix() + subnet["id"]: subnet_value(subnet)
         for subnet in subnets.values()
         if subnet["enable_dhcp"]
     }
-    prefix = RESOURCES + "workloadendpoints/" + namespace() + "/"
     for port in plugin.get_ports(admin):
         if port["device_owner"].startswith("compute:") and port["binding:vif_type"] == "tap":
             name = endpoint_name(port)
             wanted[prefix + name] = endpoint(name, port, subnets)
-    there = {**get_prefix(store, subnets_prefix()), **get_prefix(store, prefix)}
     for key, value in wanted.items():
         old = json.loads(there[key][0]) if key in there else None
         if old and "metadata" in old:
@@ -193,7 +187,7 @@ class Keeper(worker.BaseWorker):
 
     def start(self):
         super().start()
-        spawn(self.run)
+        threading.Thread(target=self.run, daemon=True).start()
 
     def stop(self):
         pass
@@ -251,7 +245,7 @@ def follow_felix(seen):
         elif kind == "workload":
             status = {"up": constants.PORT_STATUS_ACTIVE, "down": constants.PORT_STATUS_DOWN}
             port = rest[-1]
-            plugin.update_port_status(admin, port, status.get(report["status"], constants.PORT_STATUS_ERROR), host=host)
+            plugin.update_port_status(admin, port, status.get(report.get("status"), constants.PORT_STATUS_ERROR), host=host)
     for key in seen.keys() - now.keys():
         host, kind, *rest = key[len(prefix):].split("/")
         if kind == "workload":
