@@ -1,11 +1,13 @@
 package calico
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/big"
 	"slices"
 	"time"
@@ -22,13 +24,15 @@ type Client struct {
 	OpenStatus func(ctx context.Context) (Store, error)
 	// Release is the name under which the settings are recorded.
 	Release string
-	// Settings are what Apply brings about. Revert takes them for the guide's
-	// commands when no release has a record.
+	// Settings are what Apply brings about.
 	Settings Settings
 	// DryRun makes Apply and Revert write nothing and return what they would.
 	DryRun bool
 	// Force makes Apply and Revert write values that were changed by hand.
 	Force bool
+	// Adopt makes Revert take values that are exactly the wanted ones for the
+	// guide's commands, where no release has a record, and undo them.
+	Adopt bool
 	// Log takes what happens on the way. Nil means nowhere.
 	Log *slog.Logger
 	// Patience is how long a run that writes one entry after another may take
@@ -44,14 +48,27 @@ type Client struct {
 type Report struct {
 	Store   string `json:"store"`
 	Release string `json:"release"`
-	// Lines are the values under care or to be.
+	// Lines are the managed values, each with what is wanted, found and recorded.
 	Lines []Line `json:"settings"`
 	// Releases are the releases that have a record, when all is done.
 	Releases []string `json:"releases"`
 	// StatusKeys is how many keys of Felix's status Revert removed, or would.
 	StatusKeys int `json:"statusKeys"`
-	// Notices are things worth knowing that are no errors.
-	Notices []string `json:"notices,omitempty"`
+	// Notices are things worth knowing that are no errors, and Warnings those
+	// that somebody has to do something about.
+	Notices  []string `json:"notices,omitempty"`
+	Warnings []string `json:"warnings,omitempty"`
+}
+
+// notes are the notices and warnings that come up on the way.
+type notes struct{ notices, warnings []string }
+
+func (n *notes) notice(format string, args ...any) {
+	n.notices = append(n.notices, fmt.Sprintf(format, args...))
+}
+
+func (n *notes) warn(format string, args ...any) {
+	n.warnings = append(n.warnings, fmt.Sprintf(format, args...))
 }
 
 // Apply writes the settings, and records what was there before. Where all is
@@ -63,6 +80,16 @@ func (c *Client) Apply(ctx context.Context) (*Report, error) {
 	})
 }
 
+// Prepare writes what Felix has to know before Neutron starts, which else
+// writes its own: with interfacePrefix unset it writes tap, and Felix leaves the
+// interfaces of Kubernetes' pods alone. The rest of the release's settings stay
+// as they are.
+func (c *Client) Prepare(ctx context.Context) (*Report, error) {
+	return c.run(ctx, func(ctx context.Context, store Store) (*Report, error) {
+		return c.change(ctx, store, c.DryRun, c.planPrepare)
+	})
+}
+
 // Status returns what Apply would do, without doing it.
 func (c *Client) Status(ctx context.Context) (*Report, error) {
 	return c.run(ctx, func(ctx context.Context, store Store) (*Report, error) {
@@ -71,8 +98,9 @@ func (c *Client) Status(ctx context.Context) (*Report, error) {
 }
 
 // Revert takes the release out of the record. What no other release wants
-// becomes what it was before, and when the last release leaves, the keys of
-// Felix's status are removed.
+// becomes what it was before, and what OpenStack left in the datastore goes:
+// the keys of a region with its last release, the keys of Felix's status with
+// the last release of all. A release that has no record changes nothing.
 func (c *Client) Revert(ctx context.Context) (*Report, error) {
 	report, err := c.run(ctx, func(ctx context.Context, store Store) (*Report, error) {
 		return c.change(ctx, store, c.DryRun, c.planRevert)
@@ -82,7 +110,7 @@ func (c *Client) Revert(ctx context.Context) (*Report, error) {
 	}
 	removed := 0
 	_, err = c.run(ctx, func(ctx context.Context, store Store) (*Report, error) {
-		n, err := c.removeStatus(ctx, store)
+		n, err := c.sweep(ctx, store)
 		removed += n
 		return nil, err
 	})
@@ -90,14 +118,39 @@ func (c *Client) Revert(ctx context.Context) (*Report, error) {
 	return report, err
 }
 
-// removeStatus removes the keys of Felix's status that no release is left for.
-func (c *Client) removeStatus(ctx context.Context, store Store) (int, error) {
+// sweep removes what a release that is being reverted leaves in the datastore,
+// and then the mark that says it is.
+func (c *Client) sweep(ctx context.Context, store Store) (int, error) {
 	rec, _, err := c.readRecord(ctx, store)
 	if err != nil {
 		return 0, err
 	}
-	others := withoutRelease(rec.Releases, c.Release)
-	region := c.Settings.Region
+	region, leaves := rec.leaves(c.Release)
+	if rel, ok := rec.release(c.Release); c.DryRun && !leaves && (ok || c.Adopt && rec.empty()) {
+		region, leaves = c.leave(rel).Region, true
+	}
+	if !leaves {
+		return 0, nil
+	}
+	removed, err := c.removeStatus(ctx, store, region, withoutRelease(rec.Releases, c.Release))
+	if err != nil || c.DryRun {
+		return removed, err
+	}
+	_, err = c.change(ctx, store, false, func(_ context.Context, _ Store, rec *record) (*plan, *notes, error) {
+		left := rec.clone()
+		left.stay(c.Release)
+		return &plan{record: left, begun: left}, &notes{}, nil
+	})
+	return removed, err
+}
+
+// leave returns the mark of a release that is being reverted.
+func (c *Client) leave(rel recordRelease) recordLeaving {
+	return recordLeaving{Name: c.Release, Region: cmp.Or(rel.Region, c.Settings.Region)}
+}
+
+// removeStatus removes the keys of Felix's status that no release is left for.
+func (c *Client) removeStatus(ctx context.Context, store Store, region string, others []recordRelease) (int, error) {
 	if slices.ContainsFunc(others, func(r recordRelease) bool { return r.Region == region }) {
 		region = ""
 	}
@@ -106,6 +159,7 @@ func (c *Client) removeStatus(ctx context.Context, store Store) (int, error) {
 		return 0, nil
 	}
 	if c.OpenStatus != nil {
+		var err error
 		if store, err = c.OpenStatus(ctx); err != nil {
 			return 0, err
 		}
@@ -165,15 +219,15 @@ func (c *Client) change(ctx context.Context, store Store, dryRun bool, makePlan 
 			}
 			continue
 		}
-		plan, notices, err := makePlan(ctx, store, rec)
+		plan, notes, err := makePlan(ctx, store, rec)
 		if err != nil {
 			return nil, err
 		}
-		report := &Report{Lines: plan.lines, Notices: notices, Releases: []string{}}
+		report := &Report{Lines: plan.lines, Notices: notes.notices, Warnings: notes.warnings, Releases: []string{}}
 		for _, r := range plan.record.Releases {
 			report.Releases = append(report.Releases, r.Name)
 		}
-		if dryRun {
+		if dryRun || plan.nothing {
 			return report, nil
 		}
 		err = c.write(ctx, store, plan, entry)
@@ -197,38 +251,56 @@ func (c *Client) change(ctx context.Context, store Store, dryRun bool, makePlan 
 }
 
 // planFunc works out what to do, given the record.
-type planFunc func(ctx context.Context, store Store, rec *record) (*plan, []string, error)
+type planFunc func(ctx context.Context, store Store, rec *record) (*plan, *notes, error)
 
-func (c *Client) planApply(ctx context.Context, store Store, rec *record) (*plan, []string, error) {
-	settings, notices, err := c.settings(ctx, store)
+func (c *Client) planApply(ctx context.Context, store Store, rec *record) (*plan, *notes, error) {
+	n := &notes{}
+	settings, err := c.settings(ctx, store, n)
 	if err != nil {
 		return nil, nil, err
 	}
+	plan, err := c.planWants(ctx, store, rec, settings, nil)
+	return plan, n, err
+}
+
+func (c *Client) planPrepare(ctx context.Context, store Store, rec *record) (*plan, *notes, error) {
+	rel, _ := rec.release(c.Release)
+	plan, err := c.planWants(ctx, store, rec, felixSettings(store.Dialect(), c.Settings), rel.Wants)
+	return plan, &notes{}, err
+}
+
+// planWants makes the release want the settings, and besides what it wanted
+// before.
+func (c *Client) planWants(ctx context.Context, store Store, rec *record, settings []setting, before map[string]string) (*plan, error) {
 	rel := recordRelease{Name: c.Release, Region: c.Settings.Region, Wants: map[string]string{}}
+	maps.Copy(rel.Wants, before)
 	for _, s := range settings {
 		rel.Wants[s.id()] = s.want
 	}
-	old := rec.clone()
-	old.Kept = nil
-	p, err := c.planner(ctx, store, old, settings)
+	p, err := c.planner(ctx, store, rec, settings)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	p.releases = withRelease(rec.Releases, rel)
-	plan, err := p.plan()
-	return plan, notices, err
+	staying := rec.clone()
+	staying.stay(c.Release)
+	p.leaving = staying.Leaving
+	return p.plan()
 }
 
-func (c *Client) planRevert(ctx context.Context, store Store, rec *record) (*plan, []string, error) {
-	var notices []string
-	var settings []setting
-	rel, ok := rec.release(c.Release)
-	if !ok && len(rec.Releases) > 0 {
-		notices = append(notices, fmt.Sprintf("release %s has no record", c.Release))
+func (c *Client) planRevert(ctx context.Context, store Store, rec *record) (*plan, *notes, error) {
+	n := &notes{}
+	rel, known := rec.release(c.Release)
+	adopt := c.Adopt && rec.empty()
+	_, leaves := rec.leaves(c.Release)
+	if !known && !leaves && !adopt {
+		n.notice("release %s has no record here: there is nothing to take back", c.Release)
+		return &plan{record: rec, nothing: true}, n, nil
 	}
-	if rec.empty() {
+	var settings []setting
+	if adopt {
 		var err error
-		if settings, _, err = c.settings(ctx, store); err != nil {
+		if settings, err = c.settings(ctx, store, &notes{}); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -236,34 +308,42 @@ func (c *Client) planRevert(ctx context.Context, store Store, rec *record) (*pla
 	if err != nil {
 		return nil, nil, err
 	}
-	if rec.empty() {
+	if adopt {
 		if p.old, err = p.adopt(); err != nil {
 			return nil, nil, err
 		}
-		if len(p.old.Fields) > 0 {
-			notices = append(notices, "no release has a record: undoing the values that are as if applied by hand")
-		}
+		n.notice("no release has a record: undoing the values that are as if applied by hand")
 	}
-	p.releases = withoutRelease(rec.Releases, c.Release)
+	p.releases, p.leaving = withoutRelease(rec.Releases, c.Release), rec.Leaving
+	if !leaves {
+		p.leaving = append(slices.Clone(p.leaving), c.leave(rel))
+	}
 	plan, err := p.plan()
-	if err == nil && len(p.releases) == 0 {
-		plan.record.Kept = p.kept(rel)
-	}
-	return plan, notices, err
+	return plan, n, err
 }
 
 // settings returns what the release wants in the store's own terms.
-func (c *Client) settings(ctx context.Context, store Store) ([]setting, []string, error) {
+func (c *Client) settings(ctx context.Context, store Store, n *notes) ([]setting, error) {
 	if store.Dialect() == Text {
-		settings, notices := textSettings(c.Settings)
-		return settings, notices, nil
+		return textSettings(c.Settings, n), nil
 	}
-	return resourceSettings(ctx, store, c.Settings)
+	return resourceSettings(ctx, store, c.Settings, n)
+}
+
+// felixSettings returns what OpenStack needs of Felix in a dialect.
+func felixSettings(dialect Dialect, s Settings) []setting {
+	if dialect == Text {
+		return textFelix(s)
+	}
+	return resourceFelix(s)
 }
 
 // planner reads every entry that the record and the settings speak of.
 func (c *Client) planner(ctx context.Context, store Store, rec *record, settings []setting) (*planner, error) {
-	p := &planner{dialect: store.Dialect(), old: rec, settings: settings, entries: map[string]Entry{}}
+	p := &planner{
+		dialect: store.Dialect(), exact: store.Exact(), old: rec, settings: settings,
+		entries: map[string]Entry{}, dirs: map[string]string{},
+	}
 	own := map[string]bool{}
 	rel, _ := rec.release(c.Release)
 	for id := range rel.Wants {
@@ -285,6 +365,11 @@ func (c *Client) planner(ctx context.Context, store Store, rec *record, settings
 			return nil, err
 		}
 		p.entries[key] = e
+		if e.Value == nil {
+			if p.dirs[key], err = store.MissingDir(ctx, key); err != nil {
+				return nil, err
+			}
+		}
 	}
 	return p, nil
 }
@@ -319,6 +404,9 @@ func (c *Client) write(ctx context.Context, store Store, p *plan, old Entry) err
 		if err != nil {
 			return err
 		}
+	}
+	if err := store.RemoveEmpty(ctx, p.dirs); err != nil {
+		return err
 	}
 	_, err = store.Swap(ctx, p.record.entry(now[0]))
 	return err

@@ -208,7 +208,7 @@ func TestChangedBetween(t *testing.T) {
 	tap(c, func([]Entry) error { once(); return nil }, nil)
 	ok(t)(c.Apply(t.Context()))
 	spec := specOf(t, s.dump()[resourcePrefix+felixKey])
-	if len(spec) != 3 || spec["interfacePrefix"] != "tap" || spec["reportingInterval"] != "1m0s" {
+	if len(spec) != 4 || spec["interfacePrefix"] != "cali,tap" || spec["reportingInterval"] != "1m0s" {
 		t.Errorf("spec: %v", spec)
 	}
 }

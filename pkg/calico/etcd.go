@@ -108,9 +108,9 @@ func (e Etcd) certificate() (*tls.Certificate, error) {
 	return &pair, nil
 }
 
-// probe connects to each endpoint until one takes the connection, and returns
+// Reach connects to each endpoint until one takes the connection, and returns
 // why the last one did not.
-func (e Etcd) probe() error {
+func (e Etcd) Reach() error {
 	cfg, err := e.tlsConfig()
 	if err != nil {
 		return err

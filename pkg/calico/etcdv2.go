@@ -1,11 +1,15 @@
 package calico
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
+	"path"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -24,7 +28,7 @@ type etcdV2 struct {
 }
 
 var (
-	errNoV2      = errors.New("no v2 API")
+	errNoV2      = errors.New("this etcd has no v2 API")
 	errDirectory = errors.New("it is a directory, not a value")
 )
 
@@ -49,7 +53,7 @@ func OpenEtcdV2(_ context.Context, cfg Etcd) (Store, error) {
 		MaxIdleConnsPerHost: 2 * statusInFlight,
 	}
 	client, err := clientv2.New(clientv2.Config{
-		Endpoints: cfg.Endpoints, Transport: transport,
+		Endpoints: cfg.Endpoints, Transport: &v2Transport{transport},
 		Username: cfg.Username, Password: password,
 		HeaderTimeoutPerRequest: cfg.timeout(),
 	})
@@ -59,9 +63,24 @@ func OpenEtcdV2(_ context.Context, cfg Etcd) (Store, error) {
 	return &etcdV2{clientv2.NewKeysAPI(client), transport, cfg.timeout() * time.Duration(len(cfg.Endpoints)+1)}, nil
 }
 
+// v2Transport tells an etcd that does not serve the v2 API, which knows no such
+// page, from one whose answer or question was cut on the way. The client says
+// of both that they are not JSON.
+type v2Transport struct{ *http.Transport }
+
+func (t *v2Transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := t.Transport.RoundTrip(req)
+	if err == nil && resp.StatusCode == http.StatusNotFound && !strings.Contains(resp.Header.Get("Content-Type"), "json") {
+		resp.Body.Close()
+		return nil, fmt.Errorf("%s: %w", resp.Status, errNoV2)
+	}
+	return resp, err
+}
+
 func (s *etcdV2) Name() string     { return StoreEtcdV2 }
 func (s *etcdV2) Dialect() Dialect { return Text }
 func (s *etcdV2) Atomic() int      { return 1 }
+func (s *etcdV2) Exact() bool      { return true }
 
 func (s *etcdV2) Close() error {
 	s.transport.CloseIdleConnections()
@@ -123,11 +142,55 @@ func (s *etcdV2) Swap(ctx context.Context, entries ...Entry) ([]Entry, error) {
 	if err != nil {
 		return nil, explainV2("writing "+e.Key, err)
 	}
+	if e.Value == nil && e.Key == RecordKey {
+		// The directories of the record are this package's own.
+		if err := s.RemoveEmpty(ctx, []string{path.Dir(RecordKey), path.Dir(path.Dir(RecordKey))}); err != nil {
+			return nil, err
+		}
+	}
 	e.Version = ""
 	if resp != nil {
 		e.Version = strconv.FormatUint(resp.Node.ModifiedIndex, 10)
 	}
 	return []Entry{e}, nil
+}
+
+// MissingDir looks at each directory on the way to the key. One that etcd's user
+// may not see is somebody else's.
+func (s *etcdV2) MissingDir(ctx context.Context, key string) (string, error) {
+	missing := ""
+	for dir := path.Dir(key); dir != "/"; dir = path.Dir(dir) {
+		node, err := s.node(ctx, dir, false)
+		var e clientv2.Error
+		if errors.As(err, &e) && e.Code == clientv2.ErrorCodeUnauthorized {
+			return missing, nil
+		}
+		if err != nil || node != nil {
+			return missing, err
+		}
+		missing = dir
+	}
+	return missing, nil
+}
+
+// RemoveEmpty asks for each directory to go, which etcd grants to empty ones.
+func (s *etcdV2) RemoveEmpty(ctx context.Context, dirs []string) error {
+	stays := []int{
+		clientv2.ErrorCodeDirNotEmpty, clientv2.ErrorCodeKeyNotFound, clientv2.ErrorCodeNotDir, clientv2.ErrorCodeUnauthorized,
+	}
+	for _, dir := range dirs {
+		ctx, cancel := context.WithTimeout(ctx, s.timeout)
+		_, err := s.keys.Delete(ctx, dir, &clientv2.DeleteOptions{Dir: true})
+		cancel()
+		var e clientv2.Error
+		if errors.As(err, &e) && slices.Contains(stays, e.Code) {
+			continue
+		}
+		if err != nil {
+			return explainV2("removing "+dir, err)
+		}
+	}
+	return nil
 }
 
 // RemoveStatus reads the keys of one host after the other, and removes those
@@ -155,9 +218,24 @@ func (s *etcdV2) RemoveStatus(ctx context.Context, prefixes []string, dryRun boo
 			if err := s.removeAll(ctx, keys, &removed); err != nil {
 				return int(removed.Load()), err
 			}
+			if err := s.RemoveEmpty(ctx, dirsOf(keys)); err != nil {
+				return int(removed.Load()), err
+			}
 		}
 	}
 	return int(removed.Load()), nil
+}
+
+// dirsOf returns the directories of the keys, the deepest first, but for
+// Calico's own at the top.
+func dirsOf(keys []string) []string {
+	dirs := map[string]bool{}
+	for _, key := range keys {
+		for dir := path.Dir(key); strings.Count(dir, "/") > 1; dir = path.Dir(dir) {
+			dirs[dir] = true
+		}
+	}
+	return slices.SortedFunc(maps.Keys(dirs), func(a, b string) int { return cmp.Or(len(b)-len(a), cmp.Compare(a, b)) })
 }
 
 // statusKeys returns the keys of status of one host.
@@ -223,9 +301,9 @@ func explainV2(op string, err error) error {
 		return f
 	}
 	f := &Failure{Op: op, Reason: reason, Err: err, Temporary: true, Advice: "check that etcd is up and has a leader"}
-	if errors.Is(err, clientv2.ErrInvalidJSON) {
+	if errors.Is(err, errNoV2) || strings.Contains(reason, errNoV2.Error()) {
 		f.Temporary, f.Err = false, errNoV2
-		f.Advice = "this etcd does not serve the v2 API: start it with --enable-v2 (up to etcd 3.5), or use --store etcdv3"
+		f.Advice = "start it with --enable-v2 (up to etcd 3.5), or use --store etcdv3"
 	}
 	return f
 }

@@ -65,7 +65,12 @@ func OpenEtcdV3(ctx context.Context, cfg Etcd) (Store, error) {
 func (s *etcdV3) Name() string     { return StoreEtcdV3 }
 func (s *etcdV3) Dialect() Dialect { return Resources }
 func (s *etcdV3) Atomic() int      { return maxTxnOps }
+func (s *etcdV3) Exact() bool      { return true }
 func (s *etcdV3) Close() error     { return s.client.Close() }
+
+// MissingDir and RemoveEmpty have nothing to do: there are no directories.
+func (s *etcdV3) MissingDir(context.Context, string) (string, error) { return "", nil }
+func (s *etcdV3) RemoveEmpty(context.Context, []string) error        { return nil }
 
 // etcdKey returns the key in etcd: a resource's is below resourcePrefix.
 func etcdKey(key string) string {
@@ -270,7 +275,7 @@ func (e Etcd) explainV3(op string, err error) error {
 	}
 	if timedOut(err) {
 		// The client only says that time was up; the connection says why.
-		if cause := e.probe(); cause != nil {
+		if cause := e.Reach(); cause != nil {
 			err = fmt.Errorf("%w: %w", err, cause)
 		}
 	}

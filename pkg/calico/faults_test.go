@@ -274,7 +274,7 @@ func TestNoV2(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, etcd.V37, 1, StoreEtcdV2)
 	_, err := s.client(Default()).Apply(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "does not serve the v2 API") {
+	if err == nil || !strings.Contains(err.Error(), "start it with --enable-v2") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"os/exec"
 	"strconv"
@@ -96,7 +97,7 @@ func (s *server) put(key, value string) {
 	}
 }
 
-// dump returns every key and value.
+// dump returns every key and value, and with the v2 API the empty directories.
 func (s *server) dump() map[string]string {
 	s.Helper()
 	all := map[string]string{}
@@ -121,6 +122,9 @@ func (s *server) dump() map[string]string {
 	}
 	for key := range strings.FieldsSeq(out) {
 		if strings.HasSuffix(key, "/") {
+			if out, err := s.etcdctl("", "ls", key); err == nil && strings.TrimSpace(out) == "" {
+				all[key] = "an empty directory"
+			}
 			continue
 		}
 		e, err := store.Get(s.Context(), key)
@@ -129,6 +133,12 @@ func (s *server) dump() map[string]string {
 		}
 		all[key] = string(e.Value)
 	}
+	return all
+}
+
+// withoutDirs leaves out the empty directories, which the guide's commands leave.
+func withoutDirs(all map[string]string) map[string]string {
+	maps.DeleteFunc(all, func(key, _ string) bool { return strings.HasSuffix(key, "/") })
 	return all
 }
 

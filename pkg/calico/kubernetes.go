@@ -61,7 +61,12 @@ var errNoCalico = errors.New("no Calico here")
 func (s *kubernetes) Name() string     { return StoreKubernetes }
 func (s *kubernetes) Dialect() Dialect { return Resources }
 func (s *kubernetes) Atomic() int      { return 1 }
+func (s *kubernetes) Exact() bool      { return false }
 func (s *kubernetes) Close() error     { return nil }
+
+// MissingDir and RemoveEmpty have nothing to do: there are no directories.
+func (s *kubernetes) MissingDir(context.Context, string) (string, error) { return "", nil }
+func (s *kubernetes) RemoveEmpty(context.Context, []string) error        { return nil }
 
 // resource returns the client for a key's kind, and the name of its object.
 func (s *kubernetes) resource(key string) (dynamic.ResourceInterface, string) {

@@ -39,7 +39,7 @@ func TestChangedByHand(t *testing.T) {
 		hand := byHand[s.store]
 		interval := func(r *Report) Line { return r.Lines[len(r.Lines)-1] }
 		if s.store == StoreEtcdV3 {
-			interval = func(r *Report) Line { return find(t, r, felixKey) }
+			interval = func(r *Report) Line { return find(t, r, felixKey+"#spec.reportingInterval") }
 		}
 		c := s.client(Default())
 		ok(t)(c.Apply(t.Context()))

@@ -41,47 +41,52 @@ type pool struct {
 	AssignmentMode string   `json:"assignmentMode"`
 }
 
+// resourceFelix returns what OpenStack needs of Felix.
+func resourceFelix(s Settings) []setting {
+	interval := time.Duration(s.ReportingInterval) * time.Second
+	return []setting{
+		{field: field{felixKey, "spec.endpointReportingEnabled"}, want: "true"},
+		{field: field{felixKey, "spec.interfacePrefix[" + serverPrefix + "]"}, want: prefixIn},
+		{field: field{felixKey, "spec.reportingInterval"}, want: jsonString(interval.String())},
+	}
+}
+
 // resourceSettings returns the values that s wants in a store of resources,
-// and notices about parts of s that have no effect there. What cannot be done
-// comes back as Problems.
-func resourceSettings(ctx context.Context, store Store, s Settings) ([]setting, []string, error) {
+// and notes what has no effect there. What cannot be done comes back as
+// Problems.
+func resourceSettings(ctx context.Context, store Store, s Settings, n *notes) ([]setting, error) {
 	var problems Problems
-	all := []setting{{
-		field: field{felixKey, "spec.reportingInterval"},
-		want:  jsonString((time.Duration(s.ReportingInterval) * time.Second).String()),
-		off:   jsonString("0s"),
-	}}
+	all := resourceFelix(s)
 	for _, name := range slices.Sorted(maps.Keys(s.Filters)) {
 		settings, ps := filterSettings(name, s.Filters[name])
 		all, problems = append(all, settings...), append(problems, ps...)
 	}
 	peers, ps, err := peerSettings(ctx, store, s)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	all, problems = append(all, peers...), append(problems, ps...)
 	mesh, err := meshEnabled(ctx, store)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	var notices []string
 	switch {
 	case !mesh && len(s.IPPools) > 0:
-		notices = append(notices, "bgp.ip_pools is not used: the node-to-node mesh is off, the filters export the routes")
+		n.notice("bgp.ip_pools is not used: the node-to-node mesh is off, the filters export the routes")
 	case mesh:
-		pools, poolNotices, ps, err := poolSettings(ctx, store, s.IPPools)
+		pools, ps, err := poolSettings(ctx, store, s.IPPools, n)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		all, notices, problems = append(all, pools...), append(notices, poolNotices...), append(problems, ps...)
+		all, problems = append(all, pools...), append(problems, ps...)
 	}
 	if len(peers) == 0 && len(s.Filters) > 0 && len(problems) == 0 {
-		notices = append(notices, noEffect(mesh, len(s.IPPools)))
+		n.notice("%s", noEffect(mesh, len(s.IPPools)))
 	}
 	if len(problems) > 0 {
-		return nil, nil, problems
+		return nil, problems
 	}
-	return all, notices, nil
+	return all, nil
 }
 
 // noEffect says what filters that no peer has are good for.
@@ -183,36 +188,35 @@ func meshEnabled(ctx context.Context, store Store) (bool, error) {
 }
 
 // poolSettings returns one IPPool for each network that no other pool holds.
-func poolSettings(ctx context.Context, store Store, cidrs []string) ([]setting, []string, Problems, error) {
+func poolSettings(ctx context.Context, store Store, cidrs []string, n *notes) ([]setting, Problems, error) {
 	if len(cidrs) == 0 {
-		return nil, nil, nil, nil
+		return nil, nil, nil
 	}
 	entries, err := store.List(ctx, "ippools")
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	var all []setting
-	var notices []string
 	var problems Problems
 	for i, text := range cidrs {
 		cidr, err := netip.ParsePrefix(text)
 		if err != nil {
-			return nil, nil, nil, err
+			return nil, nil, err
 		}
 		key := "ippools/" + poolName(cidr)
 		holder, problem, err := holdingPool(entries, key, cidr)
 		switch {
 		case err != nil:
-			return nil, nil, nil, err
+			return nil, nil, err
 		case problem != "":
 			problems = append(problems, Problem{[]string{"bgp", "ip_pools", fmt.Sprint(i)}, problem})
 		case holder != "":
-			notices = append(notices, fmt.Sprintf("%s needs no pool of its own: %s exports its routes", cidr, holder))
+			n.notice("%s needs no pool of its own: %s exports its routes", cidr, holder)
 		default:
 			all = append(all, setting{field: field{key, "spec"}, want: string(mustJSON(newPool(cidr)))})
 		}
 	}
-	return all, notices, problems, nil
+	return all, problems, nil
 }
 
 // holdingPool looks for a pool other than key that holds cidr and exports its

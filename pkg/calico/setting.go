@@ -16,13 +16,34 @@ type setting struct {
 	// off is what revert writes when nothing was there. Empty means that it
 	// takes the value away.
 	off string
+	// ahead are the names in its list that a membership goes before.
+	ahead []string
 }
 
 // field is the place of one value: a key, and in the resources dialect a path
 // inside its object. A path that ends in [NAME] is the membership of NAME in a
-// list of strings.
+// list of strings, or in interfacePrefix, which is one string with commas.
 type field struct {
 	key, path string
+}
+
+// isMember says whether the field is a membership.
+func (f field) isMember() bool { return strings.Contains(f.path, "[") }
+
+// isPrefix says whether the field is the membership in Felix' interfacePrefix.
+func (f field) isPrefix() bool {
+	return strings.HasPrefix(f.path, "[") || strings.HasPrefix(f.path, "spec.interfacePrefix[")
+}
+
+// list returns the field's list: it is the same for all its members.
+func (f field) list() string {
+	list, _, _ := strings.Cut(f.id(), "[")
+	return list
+}
+
+// byGuide says whether the guide has a command that sets and undoes the field.
+func (f field) byGuide() bool {
+	return !f.isPrefix() && !strings.HasSuffix(strings.ToLower(f.key+f.path), "endpointreportingenabled")
 }
 
 // id returns the field's name in a record: KEY or KEY#PATH.
@@ -39,28 +60,41 @@ func parseField(id string) field {
 	return field{key, path}
 }
 
-// textSettings returns what the guide's etcdctl commands set.
-func textSettings(s Settings) ([]setting, []string) {
-	all := []setting{{
-		field: field{key: "/calico/v1/config/ReportingIntervalSecs"},
-		want:  fmt.Sprint(s.ReportingInterval),
-		off:   "0",
-	}}
+// configDir is where Calico 1 and 2 keep Felix' settings for all nodes.
+const configDir = "/calico/v1/config/"
+
+// filtersDir is where they keep export filters for all peers.
+const filtersDir = "/calico/bgp/v1/global/custom_filters"
+
+// textFelix returns what OpenStack needs of Felix: the guide's interval, and
+// that it takes care of the servers' interfaces and reports on them.
+func textFelix(s Settings) []setting {
+	return []setting{
+		{field: field{key: configDir + "EndpointReportingEnabled"}, want: "true"},
+		{field: field{key: configDir + "InterfacePrefix", path: "[" + serverPrefix + "]"}, want: "true"},
+		{field: field{key: configDir + "ReportingIntervalSecs"}, want: fmt.Sprint(s.ReportingInterval), off: "0"},
+	}
+}
+
+// textSettings returns what OpenStack needs of Felix, and the filters as the
+// guide's etcdctl commands set them.
+func textSettings(s Settings, n *notes) []setting {
+	var all []setting
 	for _, name := range slices.Sorted(maps.Keys(s.Filters)) {
 		for version, text := range map[string]string{"v4": s.Filters[name].IPv4, "v6": s.Filters[name].IPv6} {
 			if text != "" {
-				key := "/calico/bgp/v1/global/custom_filters/" + version + "/" + name
+				key := filtersDir + "/" + version + "/" + name
 				all = append(all, setting{field: field{key: key}, want: text})
 			}
 		}
 	}
-	slices.SortFunc(all[1:], func(a, b setting) int { return strings.Compare(a.key, b.key) })
-	var notices []string
+	slices.SortFunc(all, func(a, b setting) int { return strings.Compare(a.key, b.key) })
+	all = append(textFelix(s), all...)
 	if len(s.Peers) > 0 {
-		notices = append(notices, "bgp.peers is not used: with etcd's v2 API a filter is for every BGP session")
+		n.notice("bgp.peers is not used: with etcd's v2 API a filter is for every BGP session")
 	}
 	if len(s.IPPools) > 0 {
-		notices = append(notices, "bgp.ip_pools is not used: with etcd's v2 API the filter exports the routes, in the mesh too")
+		n.notice("bgp.ip_pools is not used: with etcd's v2 API the filter exports the routes, in the mesh too")
 	}
-	return all, notices
+	return all
 }

@@ -17,6 +17,8 @@ type Store interface {
 	Dialect() Dialect
 	// Atomic is how many entries one Swap can change, at least 1.
 	Atomic() int
+	// Exact says whether Get gives back the bytes that Swap wrote.
+	Exact() bool
 	// Get reads one entry. An entry that does not exist has no Value.
 	Get(ctx context.Context, key string) (Entry, error)
 	// List reads every resource of a kind, by its plural, sorted by key. It is
@@ -26,6 +28,11 @@ type Store interface {
 	// with, and otherwise none and returns ErrConflict. It returns the entries
 	// as they are now. An entry without a Value is deleted.
 	Swap(ctx context.Context, entries ...Entry) ([]Entry, error)
+	// MissingDir returns the first directory on the way to a key that does not
+	// exist, empty where there are no directories or none is missing.
+	MissingDir(ctx context.Context, key string) (string, error)
+	// RemoveEmpty removes those of the directories that are empty, in order.
+	RemoveEmpty(ctx context.Context, dirs []string) error
 	// RemoveStatus removes every key under the prefixes whose rest contains
 	// "status", in bounded batches, and returns how many. It may be called
 	// again after an error. With dryRun it only counts.

@@ -11,26 +11,36 @@ import (
 
 // readValue returns the value of the field in the entry, or nil when it is not
 // there. The value of a membership is "true", or "false" when the list is
-// there without the name.
+// there without the name; that in interfacePrefix is what prefixState says.
 func readValue(dialect Dialect, e Entry, f field) (*string, error) {
 	if e.Value == nil {
 		return nil, nil
 	}
+	path, name, isMember := splitPath(f.path)
 	if dialect == Text {
 		text := string(e.Value)
+		if isMember {
+			text = prefixState(text, name)
+		}
 		return &text, nil
 	}
 	doc, err := parseDocument(e.Value)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", e.Key, err)
 	}
-	path, name, isMember := splitPath(f.path)
 	raw, err := doc.get(path...)
 	if err != nil || raw == nil {
 		return nil, wrapKey(e.Key, err)
 	}
 	text := string(raw)
-	if isMember {
+	switch {
+	case f.isPrefix():
+		var prefixes string
+		if err := json.Unmarshal(raw, &prefixes); err != nil {
+			return nil, fmt.Errorf("%s: %s: %w", e.Key, f.path, err)
+		}
+		text = prefixState(prefixes, name)
+	case isMember:
 		list, err := stringList(raw)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %s: %w", e.Key, f.path, err)
@@ -42,9 +52,14 @@ func readValue(dialect Dialect, e Entry, f field) (*string, error) {
 
 // writeValue returns the entry with the field's value changed. A nil value
 // takes the field away, and with it the whole entry if this package created it
-// and nothing else is left in it.
-func writeValue(dialect Dialect, e Entry, f field, value *string, created bool) (Entry, error) {
+// and nothing else is left in it. A name that is new in a list goes before the
+// first of those in ahead, or else to the end.
+func writeValue(dialect Dialect, e Entry, f field, value *string, created bool, ahead []string) (Entry, error) {
+	path, name, isMember := splitPath(f.path)
 	if dialect == Text {
+		if isMember {
+			value = editPrefix(textOf(e), name, value)
+		}
 		e.Value = nil
 		if value != nil {
 			e.Value = []byte(*value)
@@ -57,18 +72,17 @@ func writeValue(dialect Dialect, e Entry, f field, value *string, created bool) 
 		if doc, err = parseDocument(e.Value); err != nil {
 			return e, fmt.Errorf("%s: %w", e.Key, err)
 		}
-	} else if value == nil || *value == "false" {
+	} else if value == nil || isMember && *value != "true" {
 		return e, nil
 	}
-	path, name, isMember := splitPath(f.path)
 	var raw json.RawMessage
 	if value != nil {
 		raw = json.RawMessage(*value)
 	}
 	if isMember {
-		list, err := doc.get(path...)
+		old, err := doc.get(path...)
 		if err == nil {
-			raw, err = editMembership(list, name, value)
+			raw, err = editMember(f, old, name, value, ahead)
 		}
 		if err != nil {
 			return e, fmt.Errorf("%s: %s: %w", e.Key, f.path, err)
@@ -88,9 +102,36 @@ func writeValue(dialect Dialect, e Entry, f field, value *string, created bool) 
 	return e, nil
 }
 
+// textOf returns the entry's value as a text, or nil.
+func textOf(e Entry) *string {
+	if e.Value == nil {
+		return nil
+	}
+	text := string(e.Value)
+	return &text
+}
+
+// editMember returns the JSON of the field's list with the name in it or not.
+func editMember(f field, old json.RawMessage, name string, value *string, ahead []string) (json.RawMessage, error) {
+	if !f.isPrefix() {
+		return editMembership(old, name, value, ahead)
+	}
+	var text *string
+	if old != nil {
+		if err := json.Unmarshal(old, &text); err != nil {
+			return nil, err
+		}
+	}
+	edited := editPrefix(text, name, value)
+	if edited == nil {
+		return nil, nil
+	}
+	return mustJSON(*edited), nil
+}
+
 // editMembership returns the list with the name added or taken away. Without
 // a value an empty list goes away too.
-func editMembership(list json.RawMessage, name string, value *string) (json.RawMessage, error) {
+func editMembership(list json.RawMessage, name string, value *string, ahead []string) (json.RawMessage, error) {
 	var items []string
 	if list != nil {
 		var err error
@@ -102,7 +143,11 @@ func editMembership(list json.RawMessage, name string, value *string) (json.RawM
 		if slices.Contains(items, name) {
 			return list, nil
 		}
-		return mustJSON(append(items, name)), nil
+		at := slices.IndexFunc(items, func(item string) bool { return slices.Contains(ahead, item) })
+		if at < 0 {
+			at = len(items)
+		}
+		return mustJSON(slices.Insert(items, at, name)), nil
 	}
 	items = slices.DeleteFunc(items, func(s string) bool { return s == name })
 	if len(items) == 0 && value == nil {
@@ -130,10 +175,9 @@ func splitPath(path string) (members []string, name string, isMember bool) {
 // than was written; a name that is in no list is in no list, whether or not
 // there is one.
 func sameValue(dialect Dialect, f field, found, written *string) bool {
-	_, _, isMember := splitPath(f.path)
 	switch {
-	case isMember:
-		return (found != nil && *found == "true") == (written != nil && *written == "true")
+	case f.isMember():
+		return membership(found) == membership(written)
 	case found == nil || written == nil:
 		return found == written
 	case *found == *written:
@@ -161,6 +205,22 @@ func sameValue(dialect Dialect, f field, found, written *string) bool {
 		return true
 	}
 	return reflect.DeepEqual(a, b)
+}
+
+// membership makes one of the values that say a name is not in a list.
+func membership(value *string) string {
+	if value == nil || *value == prefixEmpty {
+		return prefixOut
+	}
+	return *value
+}
+
+// sameText says whether two values are the same to the letter.
+func sameText(a, b *string) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return *a == *b
 }
 
 // wrapKey puts the key before an error that is one.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -18,33 +19,38 @@ import (
 
 // calicoOptions are the flags of `ccp-hook calico`.
 type calicoOptions struct {
-	dryRun, force           bool
+	dryRun, force, adopt    bool
 	release, config, store  string
 	endpoints               []string
 	caFile, certFile, key   string
 	username, passwordFile  string
 	region, output, records string
 	timeout                 time.Duration
+	// prepares says that this comes before the first installation.
+	prepares bool
+	// unreached says why the chart's Service leads to no etcd.
+	unreached error
 }
 
 func newCalico(env *environment) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "calico",
-		Short: "Change Felix's reporting and the BGP export filters, and take both back",
+		Short: "Change what OpenStack needs of Felix and BGP, and take it back",
 		Args:  noArgs,
 		RunE: func(*cobra.Command, []string) error {
-			return inputError{errors.New("say apply, revert or status")}
+			return inputError{errors.New("say prepare, apply, revert or status")}
 		},
 	}
 	for _, verb := range []struct {
 		name, short string
 		run         func(*calico.Client, context.Context) (*calico.Report, error)
 	}{
+		{"prepare", "Write what Felix has to know before Neutron starts", (*calico.Client).Prepare},
 		{"apply", "Write the settings, and record what was there before", (*calico.Client).Apply},
-		{"revert", "Put back what was there before, and remove Felix's status keys", (*calico.Client).Revert},
+		{"revert", "Put back what was there before, and remove what OpenStack left", (*calico.Client).Revert},
 		{"status", "Show what is wanted, found and recorded", (*calico.Client).Status},
 	} {
-		opts := &calicoOptions{}
+		opts := &calicoOptions{prepares: verb.name == "prepare"}
 		sub := &cobra.Command{
 			Use: verb.name, Short: verb.short, Args: noArgs,
 			Example: fmt.Sprintf("  ccp-hook calico %s --release ccp --store etcdv2 --etcd-endpoints http://127.0.0.1:2379", verb.name),
@@ -53,6 +59,9 @@ func newCalico(env *environment) *cobra.Command {
 			},
 		}
 		opts.bind(sub)
+		if verb.name == "revert" {
+			sub.Flags().BoolVar(&opts.adopt, "adopt", false, "where no release has a record, take values that are exactly the wanted ones for the guide's commands, and undo them")
+		}
 		cmd.AddCommand(sub)
 	}
 	return cmd
@@ -97,7 +106,7 @@ func (o *calicoOptions) run(ctx context.Context, env *environment, method func(*
 		cfg.Region = o.region
 	}
 	client := &calico.Client{
-		Release: o.release, Settings: cfg.settings(), DryRun: o.dryRun, Force: o.force, Log: env.log,
+		Release: o.release, Settings: cfg.settings(), DryRun: o.dryRun, Force: o.force, Adopt: o.adopt, Log: env.log,
 	}
 	if err := client.Settings.Validate(); err != nil {
 		return source.locate(err)
@@ -137,6 +146,12 @@ func (o *calicoOptions) etcd(env *environment, cfg *calicoConfig) calico.Etcd {
 // choose gives the client its store, looking for it where none is named.
 func (o *calicoOptions) choose(ctx context.Context, env *environment, cfg *calicoConfig, client *calico.Client) error {
 	etcd := o.etcd(env, cfg)
+	name := first(o.store, cfg.Store, calico.StoreAuto)
+	if o.prepares && cfg.Etcd.Service && len(o.endpoints) == 0 && name != calico.StoreKubernetes {
+		if err := o.reachService(env, &etcd, name); err != nil {
+			return err
+		}
+	}
 	all := []calico.Candidate{
 		{Name: calico.StoreEtcdV2, Open: func(ctx context.Context) (calico.Store, error) { return calico.OpenEtcdV2(ctx, etcd) }},
 		{Name: calico.StoreEtcdV3, Open: func(ctx context.Context) (calico.Store, error) { return calico.OpenEtcdV3(ctx, etcd) }},
@@ -148,7 +163,6 @@ func (o *calicoOptions) choose(ctx context.Context, env *environment, cfg *calic
 			return calico.OpenKubernetes(ctx, kube, o.records)
 		}},
 	}
-	name := first(o.store, cfg.Store, calico.StoreAuto)
 	var chosen calico.Candidate
 	if name == calico.StoreAuto {
 		var err error
@@ -173,6 +187,39 @@ func (o *calicoOptions) choose(ctx context.Context, env *environment, cfg *calic
 	return nil
 }
 
+// reachService looks whether the chart's Service leads to etcd. Before the first
+// installation there is none. Where Calico may be in Kubernetes, that is looked
+// at alone then.
+func (o *calicoOptions) reachService(env *environment, etcd *calico.Etcd, store string) error {
+	cause := etcd.Reach()
+	if cause == nil {
+		return nil
+	}
+	var dns *net.DNSError
+	gone := errors.As(cause, &dns) && dns.IsNotFound
+	err := fmt.Errorf("nothing says where Calico's etcd is: %s leads nowhere (%w), as the chart's Service has no addresses or is not there before the first installation; "+
+		"give the addresses of etcd's nodes as etcd_proxy.endpoints, or URLs as etcd.endpoints (in a ccp.yaml below configs.calico)", etcd.Endpoints[0], cause)
+	if gone {
+		err = inputError{err}
+	}
+	if store == calico.StoreAuto {
+		if kube, kubeErr := env.kube(); kubeErr == nil && inKubernetes(kube) {
+			etcd.Endpoints, o.unreached = nil, err
+			return nil
+		}
+	}
+	return err
+}
+
+// inKubernetes says whether Calico's resources are in Kubernetes.
+func inKubernetes(kube *kube) bool {
+	store, err := calico.OpenKubernetes(context.Background(), kube, "")
+	if err != nil {
+		return false
+	}
+	return store.Close() == nil
+}
+
 // detect finds out which store the cluster uses, among those that can be
 // reached from here.
 func (o *calicoOptions) detect(ctx context.Context, env *environment, etcd calico.Etcd, all []calico.Candidate) (calico.Candidate, error) {
@@ -187,7 +234,7 @@ func (o *calicoOptions) detect(ctx context.Context, env *environment, etcd calic
 	}
 	chosen, how, err := calico.Detect(ctx, candidates)
 	if err != nil {
-		return chosen, err
+		return chosen, errors.Join(err, o.unreached)
 	}
 	env.log.Info("found Calico's datastore", "store", chosen.Name, "how", how)
 	return chosen, nil
@@ -197,6 +244,9 @@ func (o *calicoOptions) detect(ctx context.Context, env *environment, etcd calic
 func logReport(env *environment, r *calico.Report) {
 	for _, notice := range r.Notices {
 		env.log.Info(notice)
+	}
+	for _, warning := range r.Warnings {
+		env.log.Warn(warning)
 	}
 	counts := map[calico.State]int{}
 	for _, l := range r.Lines {

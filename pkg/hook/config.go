@@ -18,10 +18,12 @@ type calicoConfig struct {
 	Store string `yaml:"store"`
 	Etcd  struct {
 		Endpoints []string `yaml:"endpoints"`
-		CAFile    string   `yaml:"ca_file"`
-		CertFile  string   `yaml:"cert_file"`
-		KeyFile   string   `yaml:"key_file"`
-		Username  string   `yaml:"username"`
+		// Service says that the endpoint is the chart's own Service.
+		Service  bool   `yaml:"service"`
+		CAFile   string `yaml:"ca_file"`
+		CertFile string `yaml:"cert_file"`
+		KeyFile  string `yaml:"key_file"`
+		Username string `yaml:"username"`
 	} `yaml:"etcd"`
 	Felix struct {
 		ReportingInterval *int `yaml:"reporting_interval"`

@@ -55,7 +55,7 @@ func TestCallErrors(t *testing.T) {
 	}{
 		{nil, 2, "no command"},
 		{[]string{"nix"}, 2, "nix"},
-		{[]string{"calico"}, 2, "say apply, revert or status"},
+		{[]string{"calico"}, 2, "say prepare, apply, revert or status"},
 		{[]string{"calico", "apply", "--nix"}, 2, "unknown flag"},
 		{[]string{"calico", "apply", "extra"}, 2, `takes no argument \"extra\"`},
 		{[]string{"calico", "apply", "--store", "nix", "--etcd-endpoints", "http://a:1"}, 2, `no store \"nix\"`},

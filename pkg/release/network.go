@@ -2,6 +2,7 @@ package release
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"helm.sh/helm/v3/pkg/chartutil"
 	"helm.sh/helm/v3/pkg/kube"
 	helmrelease "helm.sh/helm/v3/pkg/release"
+	"helm.sh/helm/v3/pkg/releaseutil"
 	"sigs.k8s.io/yaml"
 
 	"github.com/helm-ccp/helm-ccp/pkg/render"
@@ -76,11 +78,20 @@ func (c *Client) leaveNetwork(w *waiter, config *action.Configuration, d Deploym
 	for _, hook := range hookObjects(fresh.Hooks, helmrelease.HookPreDelete) {
 		stays[hook.Kind+hook.Name] = true
 	}
+	var leaving []*helmrelease.Hook
 	for _, hook := range hookObjects(last.Hooks, helmrelease.HookPreDelete) {
-		if stays[hook.Kind+hook.Name] {
-			continue
+		if !stays[hook.Kind+hook.Name] {
+			leaving = append(leaving, hook)
 		}
-		c.stepf("running %s of revision %d, as the network changes", hook.Name, last.Version)
+	}
+	slices.SortStableFunc(leaving, func(a, b *helmrelease.Hook) int {
+		return cmp.Or(cmp.Compare(a.Weight, b.Weight), cmp.Compare(installOrder(a.Kind), installOrder(b.Kind)))
+	})
+	var made kube.ResourceList
+	for _, hook := range leaving {
+		if hook.Kind == "Job" {
+			c.stepf("running %s of revision %d, as the network changes", hook.Name, last.Version)
+		}
 		resources, err := config.KubeClient.Build(bytes.NewBufferString(hook.Manifest), false)
 		if err != nil {
 			return err
@@ -97,11 +108,16 @@ func (c *Client) leaveNetwork(w *waiter, config *action.Configuration, d Deploym
 		if err := w.WatchUntilReady(resources, d.Timeout); err != nil {
 			return fmt.Errorf("%s: %w", hook.Name, err)
 		}
-		if err := errorsOf(config.KubeClient.Delete(resources)); err != nil {
-			return err
-		}
+		made = append(made, resources...)
 	}
-	return nil
+	// A Job's service account goes after the Job, as with Helm.
+	slices.Reverse(made)
+	return errorsOf(config.KubeClient.Delete(made))
+}
+
+// installOrder is the place of a kind in the order in which Helm makes objects.
+func installOrder(kind string) int {
+	return slices.Index(releaseutil.InstallOrder, kind)
 }
 
 // render renders the deployment for the cluster as it is.

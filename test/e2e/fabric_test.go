@@ -54,6 +54,8 @@ func etcdctl(t *testing.T, api int, stdin string, args ...string) string {
 // that an installation has to leave alone.
 const (
 	interval = "/calico/v1/config/ReportingIntervalSecs"
+	prefix   = "/calico/v1/config/InterfacePrefix"
+	reports  = "/calico/v1/config/EndpointReportingEnabled"
 	filter   = "/calico/bgp/v1/global/custom_filters/v4/tap_iface"
 	status   = "/calico/felix/v1/host/node2/status"
 	endpoint = "/calico/felix/v1/host/node2/workload/openstack/server/endpoint/port"
@@ -78,8 +80,10 @@ func (texts) has(t *testing.T, key string) bool {
 
 func (texts) told(t *testing.T) {
 	t.Helper()
-	if got := etcdctl(t, 2, "", "get", interval); got != "60" {
-		t.Errorf("%s is %q, want 60", interval, got)
+	for key, want := range map[string]string{interval: "60", prefix: "cali,tap", reports: "true"} {
+		if got := etcdctl(t, 2, "", "get", key); got != want {
+			t.Errorf("%s is %q, want %s", key, got, want)
+		}
 	}
 	want := `if ( ifname ~ "tap*" ) then { accept; }`
 	if got := strings.Join(strings.Fields(etcdctl(t, 2, "", "get", filter)), " "); got != want {
@@ -93,7 +97,7 @@ func (f texts) untouched(t *testing.T) {
 	if got := etcdctl(t, 2, "", "get", interval); got != "30" {
 		t.Errorf("%s is %q, want the 30 from before", interval, got)
 	}
-	for _, key := range []string{filter, status} {
+	for _, key := range []string{prefix, reports, filter, status} {
 		if f.has(t, key) {
 			t.Errorf("%s is there", key)
 		}
@@ -110,7 +114,7 @@ func (f texts) untouched(t *testing.T) {
 // that peer with a route reflector.
 var calico3 = map[string]string{
 	"clusterinformations/default":  `{"datastoreReady": true, "calicoVersion": "v3.30.0"}`,
-	"felixconfigurations/default":  `{"interfacePrefix": "cali,tap", "reportingInterval": "30s"}`,
+	"felixconfigurations/default":  `{"interfacePrefix": "cali", "reportingInterval": "30s"}`,
 	"bgpconfigurations/default":    `{"nodeToNodeMeshEnabled": false, "asNumber": 64512}`,
 	"bgppeers/reflector":           `{"peerIP": "10.210.1.99", "asNumber": 64512}`,
 	"ippools/default-ipv4-ippool":  `{"cidr": "10.244.0.0/16", "natOutgoing": true}`,
@@ -147,7 +151,7 @@ const (
 func (r resources) told(t *testing.T) {
 	t.Helper()
 	r.expect(t, map[string]string{
-		"felixconfigurations/default": `{"interfacePrefix": "cali,tap", "reportingInterval": "1m0s"}`,
+		"felixconfigurations/default": `{"interfacePrefix": "cali,tap", "reportingInterval": "1m0s", "endpointReportingEnabled": true}`,
 		"bgpfilters/tap-iface":        `{"exportV4": [{"action": "Accept", "interface": "tap*"}]}`,
 		"bgppeers/reflector":          `{"peerIP": "10.210.1.99", "asNumber": 64512, "filters": ["tap-iface"]}`,
 	})

@@ -29,8 +29,31 @@ there is no such Service.
 {{- end }}
 
 {{/*
+What makes an object of the hook Jobs' one that is there while they run, before the first installation too,
+and goes with them.
+*/}}
+{{- define "calico.hookObject" -}}
+{{ include "common.hook" (list "pre-install,pre-upgrade,post-install,post-upgrade,post-rollback,pre-delete" "-20") }}
+{{- end }}
+
+{{/*
+The URLs under which the hook reaches etcd, as JSON: those that are given, or the addresses of etcd's nodes,
+since the Service is not there before the first installation. Without either it is the Service all the same.
+*/}}
+{{- define "calico.etcdURLs" -}}
+{{- $calico := .Values.global.network.calico -}}
+{{- $urls := .Values.etcd.endpoints -}}
+{{- if not $urls -}}
+{{- range .Values.etcd_proxy.endpoints -}}
+{{- $urls = append $urls (printf "%s://%s:%v" $calico.etcd_scheme (ternary (printf "[%s]" .) . (contains ":" .)) $calico.etcd_port) -}}
+{{- end -}}
+{{- end -}}
+{{- $urls | default (list (printf "%s://%s:%v" $calico.etcd_scheme $calico.etcd_host $calico.etcd_port)) | toJson -}}
+{{- end }}
+
+{{/*
 A hook Job that changes Calico's settings or takes them back.
-(list $ "apply" "post-install,post-upgrade,post-rollback")
+(list $ "apply" "post-install,post-upgrade,post-rollback" "0")
 */}}
 {{- define "calico.hookJob" -}}
 {{- $root := index . 0 -}}
@@ -42,7 +65,7 @@ kind: Job
 metadata:
   name: {{ $name }}
   labels: {{- include "common.labels" (list $root $name) | nindent 4 }}
-  annotations: {{- include "common.hook" (list (index . 2) "0") | nindent 4 }}
+  annotations: {{- include "common.hook" (list (index . 2) (index . 3)) | nindent 4 }}
 spec:
   backoffLimit: 6
   podFailurePolicy: {{- include "common.hookFailurePolicy" . | nindent 4 }}
