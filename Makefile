@@ -133,6 +133,9 @@ bin/calico.yaml: Makefile
 bin/kwok: test/e2e/kwok/go.mod test/e2e/kwok/go.sum
 	cd test/e2e/kwok && go build -ldflags='-s -w' -o $(BIN)/kwok sigs.k8s.io/kwok/cmd/kwok
 
+# Which of the tests, as go test -run has it.
+RUN ?= .
+
 .PHONY: e2e e2e-up e2e-down e2e-packages
 e2e-packages: bin/e2e-cluster
 	test -n "$${KUBECONFIG:-}" || test/packages.sh bird buildah conntrack containerd containernetworking-plugins docker-registry etcd-client iproute2 ipset iptables mmdebstrap runc
@@ -140,7 +143,7 @@ e2e-packages: bin/e2e-cluster
 
 e2e: e2e-packages build bin/helm3 bin/helm4 bin/kwok bin/calico.yaml bin/stand-in-felix $(E2E:%=bin/%) ## Run the tests that need a real Kubernetes, on one made here (or on KUBECONFIG)
 	cd test/e2e/felix && go test -count=1 .
-	bin/e2e-cluster run go test -C test/e2e -v -count=1 -timeout 60m .
+	bin/e2e-cluster run go test -C test/e2e -v -count=1 -timeout 60m -run '$(RUN)' .
 
 e2e-up: e2e-packages $(E2E:%=bin/%) ## Bring that cluster up and print its kubeconfig
 	bin/e2e-cluster up

@@ -13,8 +13,8 @@ import (
 // gets something made, cleanup removes that and takes back what Calico was told.
 //
 // On the first datastore it is all of the guide's controller; the others do with
-// what Neutron needs. Neutron is real but for networking-calico, of which
-// testdata has a fake.
+// what Neutron needs. Neutron is real but for networking-calico, for which
+// testdata has a stand-in.
 func TestGuide(t *testing.T) {
 	hookImage(t)
 	debianImages(t, "etcd", "glance", "heat", "horizon", "keystone", "mariadb", "memcached", "neutron", "nova",

@@ -14,6 +14,7 @@ import (
 // packages has for each command that the cluster and the images of its tests
 // need the Debian package that brings it.
 var packages = map[string]string{
+	"bird":            "bird",
 	"buildah":         "buildah",
 	"conntrack":       "conntrack",
 	"containerd":      "containerd",
