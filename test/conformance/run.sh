@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Holds the rendered configuration against the real parsers of Debian 12 (OpenStack zed, BIRD 1.6): every
 # OpenStack ini file and every option that is given by environment against oslo-config-validator, the BGP
-# export filters against BIRD, Horizon's settings against Python.
+# export filters against BIRD, Horizon's settings against Python, the names in Nova's policy against Nova, and
+# OpenSSH with the compute nodes' configuration.
 #
 # Usage: run.sh [MANIFESTS.yaml...]
 # Without arguments it renders examples/calico/ccp.yaml for each network backend with bin/ccp.
@@ -9,11 +10,13 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 
-# Libraries, not daemons, so that nothing starts; bird is the exception and is only asked to parse.
+# Libraries, not daemons, so that nothing starts; bird is the exception and is only asked to parse, and sshd runs
+# in a network of its own.
 packages=(
   python3-oslo.config python3-yaml
   python3-keystone python3-glance python3-placement python3-nova python3-neutron python3-heat
   bird
+  iproute2 openssh-client openssh-server
 )
 # Debian's Python: another one on PATH does not have Debian's packages.
 python=/usr/bin/python3
@@ -87,6 +90,20 @@ validate() {
     sed -e '/^INFO:/d' -e '/^WARNING:oslo_config.generator:/d'
 }
 
+# known_rules FILE: the rules of a policy of Nova's are ones that Nova has.
+known_rules() {
+  "$python" - "$1" <<'PYTHON'
+import sys
+
+import yaml
+from nova import policies
+
+with open(sys.argv[1], encoding="utf-8") as file:
+    unknown = yaml.safe_load(file).keys() - {rule.name for rule in policies.list_rules()}
+sys.exit(f"Nova has no rules {sorted(unknown)}" if unknown else 0)
+PYTHON
+}
+
 # check_manifests FILE checks everything in one deployment's manifests.
 check_manifests() {
   local name file
@@ -98,6 +115,8 @@ check_manifests() {
     case $(basename "$file") in
       local_settings.py) check "$name ${file#"$dir/files/"}" "$python" -m py_compile "$file" ;;
       uwsgi.ini | rabbitmq.conf | libvirtd.conf | virtlogd.conf | qemu.conf) ;; # other programs' files
+      policy.yaml) check "$name ${file#"$dir/files/"}" known_rules "$file" ;;
+      sshd_config) check "$name ${file#"$dir/files/"}" "$here/ssh.sh" "$(dirname "$file")" ;;
       *.conf | *.ini) check "$name ${file#"$dir/files/"}" validate "$file" "$(basename "$file")" ;;
     esac
   done < <(find "$dir/files" -type f | sort)

@@ -17,7 +17,7 @@ var rights = map[string]map[string][]string{
 		"glance": {"get jobs"}, "heat": {"get jobs"}, "horizon": {"get jobs"}, "keystone": {"get jobs"},
 		"neutron": {"get jobs"}, "nova": {"get jobs"}, "placement": {"get jobs"},
 		"keystone-fernet-rotate": {"get,update secrets keystone-fernet-keys"},
-		"ccp-credentials":        {"create secrets", "get,update secrets ccp-credentials,keystone-credential-keys,keystone-fernet-keys,nova-vnc-tls"},
+		"ccp-credentials":        {"create secrets", "get,update secrets ccp-credentials,keystone-credential-keys,keystone-fernet-keys,nova-ssh,nova-vnc-tls"},
 		"ccp-label-nodes":        ofNodes,
 		"ccp-hook-calico":        ofCalico,
 	},

@@ -23,6 +23,8 @@ DEFAULT:
   cpu_allocation_ratio: {{ .Values.allocation_ratio.cpu | toJson }}
   disk_allocation_ratio: {{ .Values.allocation_ratio.disk | toJson }}
   ram_allocation_ratio: {{ .Values.allocation_ratio.ram | toJson }}
+  # Where there is one compute node, or the others are full.
+  allow_resize_to_same_host: true
 cache:
   enabled: true
   backend: oslo_cache.memcache_pool
@@ -53,6 +55,8 @@ oslo_concurrency:
   lock_path: /var/lib/nova/tmp
 oslo_middleware:
   enable_proxy_headers_parsing: true
+oslo_policy:
+  policy_file: policy.yaml
 {{- if eq .Values.global.network.backend "openvswitch" }}
 os_vif_ovs:
   ovsdb_connection: unix:/run/openvswitch/db.sock
