@@ -259,14 +259,21 @@ func (c *Client) planApply(ctx context.Context, store Store, rec *record) (*plan
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := warnNodes(ctx, store, c.Settings, n); err != nil {
+		return nil, nil, err
+	}
 	plan, err := c.planWants(ctx, store, rec, settings, nil)
 	return plan, n, err
 }
 
 func (c *Client) planPrepare(ctx context.Context, store Store, rec *record) (*plan, *notes, error) {
+	n := &notes{}
+	if err := warnNodes(ctx, store, c.Settings, n); err != nil {
+		return nil, nil, err
+	}
 	rel, _ := rec.release(c.Release)
 	plan, err := c.planWants(ctx, store, rec, felixSettings(store.Dialect(), c.Settings), rel.Wants)
-	return plan, &notes{}, err
+	return plan, n, err
 }
 
 // planWants makes the release want the settings, and besides what it wanted

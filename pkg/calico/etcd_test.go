@@ -201,7 +201,7 @@ func checkApplied(t *testing.T, all map[string]string) {
 		"bgpfilters/tap-iface": {"exportV4": []any{map[string]any{"interface": "tap*", "action": "Accept"}}},
 		"bgppeers/rr":          {"peerIP": "10.99.0.2", "asNumber": 64512.0, "filters": []any{"other", "tap-iface"}},
 		"bgppeers/r2":          {"peerIP": "10.99.0.3", "asNumber": 64512.0, "filters": []any{"tap-iface"}},
-		"bgppeers/n1":          {"node": "node1", "peerIP": "10.99.0.4", "asNumber": 64512.0},
+		"bgppeers/n1":          {"node": "node1", "peerIP": "10.99.0.4", "asNumber": 64512.0, "filters": []any{"tap-iface"}},
 		"ippools/ccp-10-65-0-0-24": {"cidr": "10.65.0.0/24", "vxlanMode": "Never", "ipipMode": "Never", "disabled": true,
 			"blockSize": 26.0, "nodeSelector": "all()", "allowedUses": []any{"Workload", "Tunnel"}, "assignmentMode": "Automatic"},
 	} {

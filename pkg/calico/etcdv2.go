@@ -114,8 +114,53 @@ func (s *etcdV2) node(ctx context.Context, key string, all bool) (*clientv2.Node
 	return resp.Node, nil
 }
 
-// List has nothing to list: this dialect has no resources.
-func (s *etcdV2) List(context.Context, string) ([]Entry, error) { return nil, nil }
+// hostDir is where Calico 1 and 2 keep what is of one node, NODE/config the
+// settings of its Felix.
+const hostDir = "/calico/v1/host/"
+
+// List returns what Calico 1 and 2 have of the kind: the settings of single
+// nodes, in the form in which Calico 3 has them.
+func (s *etcdV2) List(ctx context.Context, plural string) ([]Entry, error) {
+	if plural != "felixconfigurations" {
+		return nil, nil
+	}
+	hosts, err := s.node(ctx, strings.TrimSuffix(hostDir, "/"), false)
+	if err != nil || hosts == nil {
+		return nil, err
+	}
+	entries := make([]Entry, len(hosts.Nodes))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(2 * statusInFlight)
+	for i, host := range hosts.Nodes {
+		group.Go(func() error {
+			config, err := s.node(ctx, host.Key+"/config", true)
+			if err != nil {
+				return err
+			}
+			entries[i] = Entry{Key: plural + "/node." + path.Base(host.Key), Value: felixOfHost(config)}
+			return nil
+		})
+	}
+	return entries, group.Wait()
+}
+
+// felixOfHost makes a FelixConfiguration of what overrules one for all.
+func felixOfHost(config *clientv2.Node) []byte {
+	spec := map[string]any{}
+	if config != nil {
+		for _, n := range config.Nodes {
+			switch path.Base(n.Key) {
+			case "ReportingIntervalSecs":
+				spec["reportingInterval"] = n.Value + "s"
+			case "InterfacePrefix":
+				spec["interfacePrefix"] = n.Value
+			case "EndpointReportingEnabled":
+				spec["endpointReportingEnabled"] = strings.EqualFold(n.Value, "true")
+			}
+		}
+	}
+	return mustJSON(map[string]any{"spec": spec})
+}
 
 func (s *etcdV2) Swap(ctx context.Context, entries ...Entry) ([]Entry, error) {
 	if len(entries) != 1 {

@@ -61,7 +61,7 @@ func resourceSettings(ctx context.Context, store Store, s Settings, n *notes) ([
 		settings, ps := filterSettings(name, s.Filters[name])
 		all, problems = append(all, settings...), append(problems, ps...)
 	}
-	peers, ps, err := peerSettings(ctx, store, s)
+	peers, ps, err := peerSettings(ctx, store, s, n)
 	if err != nil {
 		return nil, err
 	}
@@ -70,34 +70,34 @@ func resourceSettings(ctx context.Context, store Store, s Settings, n *notes) ([
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case !mesh && len(s.IPPools) > 0:
-		n.notice("bgp.ip_pools is not used: the node-to-node mesh is off, the filters export the routes")
-	case mesh:
+	if mesh {
 		pools, ps, err := poolSettings(ctx, store, s.IPPools, n)
 		if err != nil {
 			return nil, err
 		}
 		all, problems = append(all, pools...), append(problems, ps...)
 	}
-	if len(peers) == 0 && len(s.Filters) > 0 && len(problems) == 0 {
-		n.notice("%s", noEffect(mesh, len(s.IPPools)))
-	}
 	if len(problems) > 0 {
 		return nil, problems
 	}
+	noteExport(s, mesh, len(peers) > 0, n)
 	return all, nil
 }
 
-// noEffect says what filters that no peer has are good for.
-func noEffect(mesh bool, pools int) string {
+// noteExport says over which sessions no route to a server goes, and what has no
+// effect.
+func noteExport(s Settings, mesh, peers bool, n *notes) {
 	switch {
-	case mesh && pools == 0:
-		return "no BGPPeer takes the filters, and the node-to-node mesh has none: list the tenants' networks under bgp.ip_pools"
-	case mesh:
-		return "no BGPPeer takes the filters; the mesh exports the networks of bgp.ip_pools"
+	case mesh && len(s.IPPools) == 0 && len(s.Filters) > 0:
+		n.warn("Calico's nodes peer in a full mesh, which takes no filters: between them no route to a server is exported; list the tenants' networks under bgp.ip_pools (in a ccp.yaml below configs.calico) and deploy again")
+	case mesh && !peers && len(s.Filters) > 0:
+		n.notice("no BGPPeer takes the filters; the mesh exports the networks of bgp.ip_pools")
+	case !mesh && !peers && len(s.Filters) > 0:
+		n.warn("there is no BGPPeer, and the node-to-node mesh is off: no route to a server is exported; make a BGPPeer and deploy again")
 	}
-	return "no BGPPeer takes the filters, and the node-to-node mesh is off: no route is exported until there is a peer"
+	if !mesh && len(s.IPPools) > 0 {
+		n.notice("bgp.ip_pools is not used: the node-to-node mesh is off, the filters export the routes")
+	}
 }
 
 // filterSettings returns the BGPFilter of one filter.
@@ -123,52 +123,6 @@ func filterSettings(name string, f Filter) ([]setting, Problems) {
 		})
 	}
 	return all, problems
-}
-
-// peerSettings returns the membership of every filter in every peer that s
-// names, or else in every global one.
-func peerSettings(ctx context.Context, store Store, s Settings) ([]setting, Problems, error) {
-	entries, err := store.List(ctx, "bgppeers")
-	if err != nil {
-		return nil, nil, err
-	}
-	var all []setting
-	var names []string
-	for _, e := range entries {
-		name := strings.TrimPrefix(e.Key, "bgppeers/")
-		names = append(names, name)
-		take := slices.Contains(s.Peers, name)
-		if len(s.Peers) == 0 {
-			if take, err = isGlobal(e); err != nil {
-				return nil, nil, err
-			}
-		}
-		for _, filter := range slices.Sorted(maps.Keys(s.Filters)) {
-			if take {
-				path := "spec.filters[" + resourceName(filter) + "]"
-				all = append(all, setting{field: field{e.Key, path}, want: "true"})
-			}
-		}
-	}
-	var problems Problems
-	for i, name := range s.Peers {
-		if !slices.Contains(names, name) {
-			problems = append(problems, Problem{[]string{"bgp", "peers", fmt.Sprint(i)},
-				fmt.Sprintf("there is no BGPPeer %q; there are: %s", name, strings.Join(names, ", "))})
-		}
-	}
-	return all, problems, nil
-}
-
-// isGlobal says whether a BGPPeer is for every node.
-func isGlobal(e Entry) (bool, error) {
-	var peer struct {
-		Spec struct{ Node, NodeSelector string }
-	}
-	if err := json.Unmarshal(e.Value, &peer); err != nil {
-		return false, fmt.Errorf("%s is not a BGPPeer: %w", e.Key, err)
-	}
-	return peer.Spec.Node == "" && (peer.Spec.NodeSelector == "" || peer.Spec.NodeSelector == "all()"), nil
 }
 
 // meshEnabled says whether Calico's nodes peer with each other, which they do

@@ -16,9 +16,9 @@ type Settings struct {
 	ReportingInterval int
 	// Filters are the BGP export filters by name.
 	Filters map[string]Filter
-	// Peers are the names of the BGPPeers that get the filters. Empty means
-	// every global one. The etcd v2 store has one global place for filters
-	// and takes no notice of Peers.
+	// Peers are the names of the BGPPeers that get the filters. Empty means all
+	// of them. The etcd v2 store has one global place for filters and takes no
+	// notice of Peers.
 	Peers []string
 	// IPPools are the networks of the tenants in CIDR form. Each gets an
 	// IPPool where Calico's nodes peer in a full mesh, which takes no filters.

@@ -21,8 +21,8 @@ type Store interface {
 	Exact() bool
 	// Get reads one entry. An entry that does not exist has no Value.
 	Get(ctx context.Context, key string) (Entry, error)
-	// List reads every resource of a kind, by its plural, sorted by key. It is
-	// called on stores of the resources dialect only.
+	// List reads every resource of a kind, by its plural, sorted by key. A store
+	// of the text dialect has felixconfigurations of single nodes only.
 	List(ctx context.Context, plural string) ([]Entry, error)
 	// Swap writes all entries if every one still has the version it was read
 	// with, and otherwise none and returns ErrConflict. It returns the entries
