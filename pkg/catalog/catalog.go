@@ -49,6 +49,9 @@ type Service struct {
 	// NodesConnect lists the backends with which pods on the nodes' own
 	// network connect to it, so that its NetworkPolicy has to know the nodes.
 	NodesConnect []string
+	// LeavesOnNode lists what it leaves on its nodes when it goes: a folder, or
+	// a few words.
+	LeavesOnNode []string
 	// Provides lists the abstract names that it can back.
 	Provides []string
 	// Since and Until are the names of the first and the last release that

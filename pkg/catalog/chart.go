@@ -124,16 +124,17 @@ func (d *decoder) service(c *Chart, key, value *yaml.Node, at string) {
 	d.catalog.Services[s.Name] = s
 	c.Services = append(c.Services, s.Name)
 	d.fields(value, at, map[string]field{
-		"workload":      d.workload(&s.Workload),
-		"network":       d.names(&s.Network, nil),
-		"follows":       d.names(&s.Follows, d.isOther(s.Name, d.isService)),
-		"since":         d.release(&s.Since),
-		"until":         d.release(&s.Until),
-		"needs":         d.names(&s.Needs, d.isOther(s.Name, d.isNeed)),
-		"needs_on_node": d.names(&s.NeedsOnNode, d.isOther(s.Name, d.isOnEveryNode)),
-		"nodes_connect": d.names(&s.NodesConnect, nil),
-		"provides":      d.names(&s.Provides, d.isAbstract),
-		"also_known_as": d.aliasNames(&s.AlsoKnownAs, s.Name+" of the chart "+c.Name),
+		"workload":       d.workload(&s.Workload),
+		"network":        d.names(&s.Network, nil),
+		"follows":        d.names(&s.Follows, d.isOther(s.Name, d.isService)),
+		"since":          d.release(&s.Since),
+		"until":          d.release(&s.Until),
+		"needs":          d.names(&s.Needs, d.isOther(s.Name, d.isNeed)),
+		"needs_on_node":  d.names(&s.NeedsOnNode, d.isOther(s.Name, d.isOnEveryNode)),
+		"leaves_on_node": d.names(&s.LeavesOnNode, nil),
+		"nodes_connect":  d.names(&s.NodesConnect, nil),
+		"provides":       d.names(&s.Provides, d.isAbstract),
+		"also_known_as":  d.aliasNames(&s.AlsoKnownAs, s.Name+" of the chart "+c.Name),
 		"instances": func(n *yaml.Node, at string) {
 			if n.Decode(&s.Instances) != nil {
 				d.problem(n, at, "must be true or false")

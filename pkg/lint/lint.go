@@ -39,6 +39,7 @@ var checks = []check{
 	{"images", checkImages},
 	{"host", checkHost},
 	{"host", checkHostOfValues},
+	{"leftovers", checkLeftovers},
 	{"configmap-secrets", checkConfigMaps},
 	{"env-secrets", checkEnvironment},
 	{"values-secrets", checkValuesSecrets},

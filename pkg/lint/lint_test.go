@@ -124,6 +124,8 @@ var faults = []fault{
 	{"another role's nodes", deployment, affinity, "      affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: [{key: role.ccp.openstack.org/other, operator: In, values: [\"true\"]}]}]}}}\n", "placement", "web/" + deployment + ":22:7: Deployment/web", "nodes of its roles"},
 	{"replicas by hand", deployment, "replicas: {{ $workload.replicas }}", "replicas: 2", "placement", "web/" + deployment + ":9:3: Deployment/web", "replicas"},
 	{"a key nobody makes", deployment, command, command + "          env: {{- include \"common.secretEnv\" (list $ \"X\" \"web-password\") | nindent 12 }}\n", "credentials", "web/" + deployment, `"web-password"`},
+	{"a folder on the node", deployment, "      volumes:\n", "      volumes:\n        - name: state\n          hostPath: {path: /var/lib/web, type: DirectoryOrCreate}\n", "leftovers", "web/" + deployment, "makes /var/lib/web on its nodes"},
+	{"a folder that goes with the node", deployment, "      volumes:\n", "      volumes:\n        - name: state\n          hostPath: {path: /run/web, type: DirectoryOrCreate}\n", "", "", ""},
 	{"an unknown field", deployment, command, command + "          comand: [web]\n", "fields", "web/" + deployment + ":4:1: Deployment/web", "comand"},
 	{"an unknown kind", "templates/x.yaml", "", "apiVersion: apps/v1\nkind: Deploymnet" + labelled, "fields", "web/templates/x.yaml:2:1: Deploymnet/extra", "no Deploymnet in apps/v1"},
 	{"Endpoints", "templates/x.yaml", "", "apiVersion: v1\nkind: Endpoints" + labelled, "apis", "web/templates/x.yaml:2:1: Endpoints/extra", "EndpointSlice"},

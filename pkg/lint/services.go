@@ -2,6 +2,7 @@ package lint
 
 import (
 	"slices"
+	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -85,6 +86,33 @@ func checkPlacement(s *subject) {
 			s.report(s.place(o, "replicas:"), o.title(), "does not have the replicas that it is given: write replicas: {{ $workload.replicas }}")
 		}
 	})
+}
+
+// besides are folders of a node whose content does not outlive it, or is not
+// a service's own.
+var besides = []string{"/dev", "/proc", "/run", "/sys", "/tmp", "/var/run"}
+
+// checkLeftovers finds folders that a service makes on its nodes and that
+// services.yaml does not say it leaves there.
+func checkLeftovers(s *subject) {
+	s.each(func(_ *rendering, o *object) {
+		service := s.services[o.meta.Name]
+		if service == nil || o.pod() == nil {
+			return
+		}
+		for _, volume := range o.pod().Spec.Volumes {
+			host := volume.HostPath
+			if host == nil || host.Type == nil || *host.Type != corev1.HostPathDirectoryOrCreate || within(host.Path, besides) || within(host.Path, service.LeavesOnNode) {
+				continue
+			}
+			s.report(s.place(o, host.Path), o.title(), "makes %s on its nodes: name it in services.yaml, services.%s.leaves_on_node, for ccp cleanup to tell", host.Path, service.Name)
+		}
+	})
+}
+
+// within says whether a path is one of the folders, or below one.
+func within(path string, folders []string) bool {
+	return slices.ContainsFunc(folders, func(folder string) bool { return path == folder || strings.HasPrefix(path, folder+"/") })
 }
 
 // requiresRole says whether pods with this affinity go to the nodes of the

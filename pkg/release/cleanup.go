@@ -33,80 +33,96 @@ type CleanupOptions struct {
 // nothing: what users made in OpenStack, what the hooks did, the release, the
 // passwords, the labels of the nodes, the namespace. What is gone already is
 // passed over, so that an interrupted call is repeated.
+// At its end it names what stays on the nodes.
 func (c *Client) Cleanup(ctx context.Context, opts CleanupOptions) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	if err := c.reachable(ctx); err != nil {
+	left, err := c.cleanup(ctx, opts)
+	if err != nil {
 		return err
+	}
+	for _, what := range left {
+		c.stepf("stays on the nodes: %s", what)
+	}
+	return nil
+}
+
+// cleanup is Cleanup, and returns what stays on the nodes.
+func (c *Client) cleanup(ctx context.Context, opts CleanupOptions) (left []string, err error) {
+	if err := c.reachable(ctx); err != nil {
+		return nil, err
 	}
 	namespace, err := c.kube.CoreV1().Namespaces().Get(ctx, c.namespace, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		c.stepf("there is no namespace %s: nothing to do", c.namespace)
-		return nil
+		return nil, nil
 	} else if err != nil {
-		return missingRight(err, "get the namespace %s", c.namespace)
+		return nil, missingRight(err, "get the namespace %s", c.namespace)
 	}
 	if namespace.DeletionTimestamp == nil {
-		others, err := c.cleanupRelease(ctx, opts)
-		if err != nil {
-			return err
+		var others []string
+		if others, left, err = c.cleanupRelease(ctx, opts); err != nil {
+			return nil, err
 		}
 		if len(others) > 0 {
 			c.stepf("the namespace %s and its Secrets stay: it holds the releases %s", c.namespace, strings.Join(others, ", "))
-			return nil
+			return left, nil
 		}
 	}
 	for label, value := range managedByCCP {
 		if namespace.Labels[label] != value {
 			c.stepf("the namespace %s was not made by ccp and stays", c.namespace)
-			return nil
+			return left, nil
 		}
 	}
 	if err := c.removeNamespace(ctx); err != nil {
-		return err
+		return nil, err
 	}
-	return c.awaitNamespaceGone(ctx, opts.Timeout)
+	return left, c.awaitNamespaceGone(ctx, opts.Timeout)
 }
 
 // cleanupRelease takes away what is in the namespace, and returns the other
-// releases there: what they may use stays.
-func (c *Client) cleanupRelease(ctx context.Context, opts CleanupOptions) (others []string, err error) {
+// releases there, since what they may use stays, and what stays on the nodes.
+func (c *Client) cleanupRelease(ctx context.Context, opts CleanupOptions) (others, left []string, err error) {
 	unlock, err := c.lock(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer unlock()
 	w, err := c.newWaiter(ctx, nil)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	config, err := c.helm(w)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	_, err = config.Releases.Last(c.name)
+	last, err := config.Releases.Last(c.name)
 	switch {
 	case errors.Is(err, driver.ErrReleaseNotFound):
 		c.stepf("there is no release %s", c.name)
 	case err != nil:
-		return nil, fmt.Errorf("reading the release %s: %w", c.name, err)
+		return nil, nil, fmt.Errorf("reading the release %s: %w", c.name, err)
 	default:
 		if opts.OpenStack != nil {
 			if err := c.cleanupOpenStack(ctx, opts); err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 		}
+		if left, err = leftovers(last); err != nil {
+			return nil, nil, err
+		}
 		if err := c.uninstall(w, config, opts); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	if others, err = otherNames(config, c.name); err != nil || len(others) > 0 {
-		return others, err
+		return others, left, err
 	}
 	if err := c.removeSecrets(ctx); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return nil, c.removeLabels(ctx)
+	return nil, left, c.removeLabels(ctx)
 }
 
 // otherNames returns the names of the other releases that Helm keeps in the

@@ -2,6 +2,7 @@ package release
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 
@@ -195,5 +196,26 @@ func TestOtherNames(t *testing.T) {
 		if got, err := otherNames(config, name); err != nil || strings.Join(got, " ") != want {
 			t.Errorf("beside %s: %v, %v", name, got, err)
 		}
+	}
+}
+
+// What stays on the nodes is told of the services that ran.
+func TestLeftovers(t *testing.T) {
+	t.Parallel()
+	web := &helmchart.Chart{Metadata: &helmchart.Metadata{Name: "web"}, Files: []*helmchart.File{{Name: "services.yaml", Data: []byte(`
+services:
+  tap: {workload: DaemonSet, leaves_on_node: [/var/lib/tap, a bridge], of_another_version: true}
+  plug: {workload: DaemonSet, leaves_on_node: [/var/lib/tap]}
+  other: {workload: DaemonSet, leaves_on_node: [/var/lib/other]}
+`)}}}
+	umbrella := &helmchart.Chart{Metadata: &helmchart.Metadata{Name: "openstack"}}
+	umbrella.AddDependency(web)
+	daemonSet := func(component, chart string) string {
+		return "---\nkind: DaemonSet\nmetadata: {name: " + component + ", labels: {app.kubernetes.io/component: " + component + ", app.kubernetes.io/name: " + chart + "}}\n"
+	}
+	release := &helmrelease.Release{Chart: umbrella, Manifest: daemonSet("tap-ab12", "web") + daemonSet("plug", "web") + daemonSet("other", "else")}
+	got, err := leftovers(release)
+	if want := []string{"/var/lib/tap (of plug, tap)", "a bridge (of tap)"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %q (%v), want %q", got, err, want)
 	}
 }
