@@ -19,40 +19,30 @@ import (
 	"log"
 	"net"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 	"time"
 
 	"go.etcd.io/etcd/client/v3"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	f := felix{host: os.Getenv("FELIX_FELIXHOSTNAME"), region: os.Getenv("FELIX_OPENSTACKREGION"), started: time.Now()}
 	if f.host == "" {
 		log.Fatal("stand-in-felix: FELIX_FELIXHOSTNAME is not set")
 	}
 	var err error
 	f.etcd, err = clientv3.New(clientv3.Config{
-		Endpoints: strings.Split(os.Getenv("FELIX_ETCDENDPOINTS"), ","), Context: ctx, DialTimeout: 5 * time.Second,
+		Endpoints: strings.Split(os.Getenv("FELIX_ETCDENDPOINTS"), ","), DialTimeout: 5 * time.Second,
 	})
 	if err != nil {
 		log.Fatal("stand-in-felix: ", err)
 	}
-	for ctx.Err() == nil {
-		// etcd and the node's interfaces are asked again and again: whatever failed is tried again by that.
-		if err := f.once(ctx); err != nil {
+	// etcd and the node's interfaces are asked again and again: whatever failed is tried again by that.
+	for {
+		if err := f.once(context.Background()); err != nil {
 			log.Print(err)
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(500 * time.Millisecond):
-		}
-	}
-	for key := range f.served {
-		f.remove(context.WithoutCancel(ctx), key)
+		time.Sleep(500 * time.Millisecond)
 	}
 }
 
