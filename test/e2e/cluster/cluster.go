@@ -177,7 +177,7 @@ func (c *Cluster) Down() error {
 	if mounts := mountsUnder(c.Dir); len(mounts) > 0 {
 		return fmt.Errorf("still mounted: %s", strings.Join(mounts, ", "))
 	}
-	for _, name := range []string{"nodes", "pki", "kubectl", "kubeconfig", "sysctls", "tmp"} {
+	for _, name := range []string{"nodes", "pki", "kubectl", "kubeconfig", "sysctls", "hierarchies", "tmp"} {
 		errs = append(errs, os.RemoveAll(c.path(name)))
 	}
 	return errors.Join(errs...)

@@ -20,6 +20,10 @@ import (
 // for each node.
 const cgroup = "ccp-e2e"
 
+// machineCgroup is where libvirt puts the control groups of its servers, in each
+// hierarchy.
+const machineCgroup = "machine"
+
 // sysctls are the settings of the whole machine that a kubelet changes.
 var sysctls = []string{
 	"kernel/keys/root_maxbytes", "kernel/keys/root_maxkeys", "kernel/panic", "kernel/panic_on_oops",
@@ -42,6 +46,15 @@ func (c *Cluster) setUpHost(ctx context.Context) error {
 		if err := ip(ctx, args); err != nil {
 			return err
 		}
+	}
+	var without []string
+	for _, hierarchy := range hierarchies() {
+		if _, err := os.Stat(filepath.Join(hierarchy, machineCgroup)); errors.Is(err, fs.ErrNotExist) {
+			without = append(without, hierarchy)
+		}
+	}
+	if err := writeJSON(c.path("hierarchies"), without); err != nil {
+		return err
 	}
 	for _, hierarchy := range hierarchies() {
 		for _, name := range append([]string{""}, nodeNames()...) {
@@ -86,6 +99,18 @@ func (c *Cluster) tearDownHost() error {
 	errs = append(errs, unlink(bridge), unlink(tenantBridge))
 	for _, hierarchy := range hierarchies() {
 		errs = append(errs, removeCgroup(filepath.Join(hierarchy, cgroup)))
+	}
+	// Those of servers, where there were none before.
+	var without []string
+	data, err := os.ReadFile(c.path("hierarchies"))
+	if err == nil {
+		err = json.Unmarshal(data, &without)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		errs = append(errs, err)
+	}
+	for _, hierarchy := range without {
+		errs = append(errs, removeCgroup(filepath.Join(hierarchy, machineCgroup)))
 	}
 	return errors.Join(append(errs, c.restoreSysctls())...)
 }
