@@ -38,7 +38,7 @@ func TestServersCalico(t *testing.T) {
 		t.Fatalf("the hypervisors are %q, want node2 and node3 up", got)
 	}
 	eventually(t, 2*time.Minute, func() error {
-		agents := cloud.run(t, "openstack network agent list --agent-type 'Calico per-host agent (felix)' -f value -c Host -c Alive --sort-column Host")
+		agents := cloud.run(t, "openstack network agent list -f value -c Host -c Alive --sort-column Host")
 		if got := strings.Join(strings.Fields(agents), " "); got != "node1 True node2 True node3 True" {
 			return fmt.Errorf("Neutron's agents are %q, want Felix alive on three nodes", got)
 		}

@@ -35,8 +35,7 @@ var modules = []string{
 	"scsi_common", "scsi_mod", "libata", "ata_piix", "cdrom", "sr_mod", "isofs",
 }
 
-// Make returns the files, made in the folder unless they are there. Packages
-// come by apt-get, which has to know them.
+// Make returns the files, made in the folder unless they are there.
 func Make(ctx context.Context, dir string) (Files, error) {
 	var recipe bytes.Buffer
 	fmt.Fprintln(&recipe, modules)
@@ -72,21 +71,18 @@ func Make(ctx context.Context, dir string) (Files, error) {
 
 // build makes the files in made, below the folder.
 func build(ctx context.Context, work string) error {
-	kernel, err := output(ctx, work, "apt-cache", "depends", "--no-recommends", "--no-suggests", "linux-image-cloud-amd64")
-	if err != nil {
-		return err
-	}
-	_, kernel, found := strings.Cut(kernel, "Depends: ")
-	if !found {
-		return fmt.Errorf("linux-image-cloud-amd64 does not say of which package its kernel is: %q", kernel)
-	}
-	kernel = strings.TrimSpace(kernel)
-	if _, err := output(ctx, work, "apt-get", "download", "-qq", "-oAPT::Sandbox::User=root", kernel, "busybox-static"); err != nil {
-		return err
+	if download(ctx, work) != nil {
+		// Its lists are missing, or older than what there is.
+		if _, err := output(ctx, work, "apt-get", "update", "-qq"); err != nil {
+			return err
+		}
+		if err := download(ctx, work); err != nil {
+			return err
+		}
 	}
 	packages, err := filepath.Glob(filepath.Join(work, "*.deb"))
 	if err != nil || len(packages) != 2 {
-		return fmt.Errorf("apt-get brought %v, want %s and busybox-static (%w)", packages, kernel, err)
+		return fmt.Errorf("apt-get brought %v, want a kernel and busybox (%w)", packages, err)
 	}
 	for _, file := range packages {
 		if _, err := output(ctx, work, "dpkg-deb", "--extract", file, "root"); err != nil {
@@ -100,7 +96,7 @@ func build(ctx context.Context, work string) error {
 	}
 	images, err := filepath.Glob(filepath.Join(root, "boot/vmlinuz-*"))
 	if err != nil || len(images) != 1 {
-		return fmt.Errorf("the kernels of %s are %v (%w)", kernel, images, err)
+		return fmt.Errorf("the kernels are %v, want one (%w)", images, err)
 	}
 	if err := os.Mkdir(made, 0o755); err != nil {
 		return err
@@ -110,6 +106,20 @@ func build(ctx context.Context, work string) error {
 		os.Rename(filepath.Join(root, "bin/busybox"), filepath.Join(made, "busybox")),
 		os.WriteFile(filepath.Join(made, "initrd"), initrd, 0o644),
 	)
+}
+
+// download brings the packages into a folder.
+func download(ctx context.Context, dir string) error {
+	depends, err := output(ctx, dir, "apt-cache", "depends", "--no-recommends", "--no-suggests", "linux-image-cloud-amd64")
+	if err != nil {
+		return err
+	}
+	_, kernel, found := strings.Cut(depends, "Depends: ")
+	if !found {
+		return fmt.Errorf("linux-image-cloud-amd64 does not say which package has its kernel: %q", depends)
+	}
+	_, err = output(ctx, dir, "apt-get", "download", "-qq", "-oAPT::Sandbox::User=root", strings.TrimSpace(kernel), "busybox-static")
+	return err
 }
 
 // archive returns the initrd, out of the folder with what the packages hold.

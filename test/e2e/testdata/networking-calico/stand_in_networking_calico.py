@@ -23,7 +23,6 @@ from oslo_config import cfg
 from oslo_log import log
 import requests
 
-
 LOG = log.getLogger(__name__)
 
 cfg.CONF.register_opts(
@@ -255,7 +254,6 @@ def follow_felix(seen):
 
 def dhcp_agent():
     """Prints what etcd says of subnets, and so keeps a connection to it."""
-    log.register_options(cfg.CONF)
     cfg.CONF(sys.argv[1:], project="neutron")
     start = subnets_prefix()
     watch = {
