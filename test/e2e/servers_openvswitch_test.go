@@ -56,7 +56,8 @@ openstack security group rule create --proto tcp --dst-port 80 default > /dev/nu
 		}
 	}
 	between := func() error {
-		out, err := inRouter("curl", "--silent", "--show-error", "--max-time", "20", fmt.Sprintf("http://%s/cgi-bin/ping?%s", one.address(t), two.address(t)))
+		out, err := inRouter("python3", "-c", "import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1], timeout=20).read().decode())",
+			fmt.Sprintf("http://%s/cgi-bin/ping?%s", one.address(t), two.address(t)))
 		if err == nil && !strings.Contains(out, " 0% packet loss") {
 			err = fmt.Errorf("no answer: %s", out)
 		}
