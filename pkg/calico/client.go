@@ -38,6 +38,9 @@ type Client struct {
 	// Patience is how long a run that writes one entry after another may take
 	// for a step before others think that it is dead; 15 seconds when zero.
 	Patience time.Duration
+	// Settle is how long Revert waits until a neutron-server that still runs has
+	// seen that it writes no more; 15 seconds when zero.
+	Settle time.Duration
 
 	writer string
 	seen   Entry
@@ -52,8 +55,9 @@ type Report struct {
 	Lines []Line `json:"settings"`
 	// Releases are the releases that have a record, when all is done.
 	Releases []string `json:"releases"`
-	// StatusKeys is how many keys of Felix's status Revert removed, or would.
-	StatusKeys int `json:"statusKeys"`
+	// Removed is how many keys of OpenStack's that were left Revert removed, or
+	// would: Felix's status, policies of security groups.
+	Removed int `json:"removed"`
 	// Notices are things worth knowing that are no errors, and Warnings those
 	// that somebody has to do something about.
 	Notices  []string `json:"notices,omitempty"`
@@ -76,6 +80,9 @@ func (n *notes) warn(format string, args ...any) {
 // applied is kept and reported.
 func (c *Client) Apply(ctx context.Context) (*Report, error) {
 	return c.run(ctx, func(ctx context.Context, store Store) (*Report, error) {
+		if err := c.standUp(ctx, store); err != nil {
+			return nil, err
+		}
 		return c.change(ctx, store, c.DryRun, c.planApply)
 	})
 }
@@ -86,6 +93,9 @@ func (c *Client) Apply(ctx context.Context) (*Report, error) {
 // as they are.
 func (c *Client) Prepare(ctx context.Context) (*Report, error) {
 	return c.run(ctx, func(ctx context.Context, store Store) (*Report, error) {
+		if err := c.standUp(ctx, store); err != nil {
+			return nil, err
+		}
 		return c.change(ctx, store, c.DryRun, c.planPrepare)
 	})
 }
@@ -102,6 +112,11 @@ func (c *Client) Status(ctx context.Context) (*Report, error) {
 // the keys of a region with its last release, the keys of Felix's status with
 // the last release of all. A release that has no record changes nothing.
 func (c *Client) Revert(ctx context.Context) (*Report, error) {
+	if _, err := c.run(ctx, func(ctx context.Context, store Store) (*Report, error) {
+		return nil, c.standDown(ctx, store)
+	}); err != nil {
+		return nil, err
+	}
 	report, err := c.run(ctx, func(ctx context.Context, store Store) (*Report, error) {
 		return c.change(ctx, store, c.DryRun, c.planRevert)
 	})
@@ -114,7 +129,7 @@ func (c *Client) Revert(ctx context.Context) (*Report, error) {
 		removed += n
 		return nil, err
 	})
-	report.StatusKeys = removed
+	report.Removed = removed
 	return report, err
 }
 
@@ -132,7 +147,7 @@ func (c *Client) sweep(ctx context.Context, store Store) (int, error) {
 	if !leaves {
 		return 0, nil
 	}
-	removed, err := c.removeStatus(ctx, store, region, withoutRelease(rec.Releases, c.Release))
+	removed, err := c.removeLeftovers(ctx, store, region, withoutRelease(rec.Releases, c.Release))
 	if err != nil || c.DryRun {
 		return removed, err
 	}
@@ -149,14 +164,10 @@ func (c *Client) leave(rel recordRelease) recordLeaving {
 	return recordLeaving{Name: c.Release, Region: cmp.Or(rel.Region, c.Settings.Region)}
 }
 
-// removeStatus removes the keys of Felix's status that no release is left for.
-func (c *Client) removeStatus(ctx context.Context, store Store, region string, others []recordRelease) (int, error) {
+// removeLeftovers removes what no release is left for.
+func (c *Client) removeLeftovers(ctx context.Context, store Store, region string, others []recordRelease) (int, error) {
 	if slices.ContainsFunc(others, func(r recordRelease) bool { return r.Region == region }) {
 		region = ""
-	}
-	prefixes := statusPrefixes(len(others) == 0, region)
-	if len(prefixes) == 0 {
-		return 0, nil
 	}
 	if c.OpenStatus != nil {
 		var err error
@@ -165,7 +176,11 @@ func (c *Client) removeStatus(ctx context.Context, store Store, region string, o
 		}
 		defer store.Close()
 	}
-	return store.RemoveStatus(ctx, prefixes, c.DryRun)
+	left := leftovers(store.Dialect(), region, len(others) == 0)
+	if len(left) == 0 {
+		return 0, nil
+	}
+	return store.Remove(ctx, left, c.DryRun)
 }
 
 // run opens the store and does the work, and does both again after an error

@@ -48,7 +48,7 @@ func felixKeys() (status, other map[string]string) {
 		"/calico/felix/v2/no-region/host/round-trip-check":              "x",
 		"/calico/felix/v2/no-region/host/node1/status":                  "up",
 		"/calico/dhcp/v2/no-region/subnet/s1":                           "{}",
-		"/calico/openstack/v2/no-region/neutron_election":               "x",
+		"/calico/openstack/v2/region-b/neutron_election":                "x",
 		"/registry/pods/status":                                         "x",
 	}
 	return status, other
@@ -91,12 +91,12 @@ func TestGuideEtcdV2(t *testing.T) {
 				s.put(key, value)
 			}
 			c.DryRun = true
-			if r := ok(t)(c.Revert(t.Context())); r.StatusKeys != len(status) {
-				t.Errorf("dry run would remove %d keys, want %d", r.StatusKeys, len(status))
+			if r := ok(t)(c.Revert(t.Context())); r.Removed != len(status) {
+				t.Errorf("dry run would remove %d keys, want %d", r.Removed, len(status))
 			}
 			c.DryRun = false
-			if r := ok(t)(c.Revert(t.Context())); r.StatusKeys != len(status) {
-				t.Errorf("removed %d keys, want %d", r.StatusKeys, len(status))
+			if r := ok(t)(c.Revert(t.Context())); r.Removed != len(status) {
+				t.Errorf("removed %d keys, want %d", r.Removed, len(status))
 			}
 			want := maps.Clone(before)
 			want[reportingKey] = "0"
@@ -166,7 +166,13 @@ func TestRoundTripEtcdV3(t *testing.T) {
 			for key, value := range before {
 				s.put(key, value)
 			}
-			delete(before, "/calico/felix/v2/no-region/host/node1/status")
+			left := []string{
+				"/calico/felix/v2/no-region/host/node1/status", "/calico/felix/v2/no-region/host/round-trip-check",
+				"/calico/dhcp/v2/no-region/subnet/s1",
+			}
+			for _, key := range left {
+				delete(before, key)
+			}
 			settings := Default()
 			settings.IPPools = []string{"10.65.0.0/24", "fd00:65::/64", "192.168.7.0/24"}
 			settings.Region = NoRegion
@@ -184,8 +190,8 @@ func TestRoundTripEtcdV3(t *testing.T) {
 			for key, value := range status {
 				s.put(key, value)
 			}
-			if r := ok(t)(c.Revert(t.Context())); r.StatusKeys != len(status)+1 {
-				t.Errorf("removed %d keys, want %d", r.StatusKeys, len(status)+1)
+			if r := ok(t)(c.Revert(t.Context())); r.Removed != len(status)+len(left) {
+				t.Errorf("removed %d keys, want %d", r.Removed, len(status)+len(left))
 			}
 			equalDump(t, s.dump(), before)
 		})
@@ -268,7 +274,7 @@ func TestManyStatusKeys(t *testing.T) {
 	before := s.dump()
 	c := s.client(Default())
 	ok(t)(c.Apply(t.Context()))
-	if got := ok(t)(c.Revert(t.Context())).StatusKeys; got > want || got < len(before)/2 {
+	if got := ok(t)(c.Revert(t.Context())).Removed; got > want || got < len(before)/2 {
 		t.Errorf("removed %d of %d", got, want)
 	}
 	for key := range s.dump() {

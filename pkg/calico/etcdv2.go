@@ -50,7 +50,7 @@ func OpenEtcdV2(_ context.Context, cfg Etcd) (Store, error) {
 		DialContext:         (&net.Dialer{Timeout: cfg.timeout()}).DialContext,
 		TLSClientConfig:     tlsConfig,
 		TLSHandshakeTimeout: cfg.timeout(),
-		MaxIdleConnsPerHost: 2 * statusInFlight,
+		MaxIdleConnsPerHost: 2 * inFlight,
 	}
 	client, err := clientv2.New(clientv2.Config{
 		Endpoints: cfg.Endpoints, Transport: &v2Transport{transport},
@@ -130,7 +130,7 @@ func (s *etcdV2) List(ctx context.Context, plural string) ([]Entry, error) {
 	}
 	entries := make([]Entry, len(hosts.Nodes))
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(2 * statusInFlight)
+	group.SetLimit(2 * inFlight)
 	for i, host := range hosts.Nodes {
 		group.Go(func() error {
 			config, err := s.node(ctx, host.Key+"/config", true)
@@ -238,21 +238,50 @@ func (s *etcdV2) RemoveEmpty(ctx context.Context, dirs []string) error {
 	return nil
 }
 
-// RemoveStatus reads the keys of one host after the other, and removes those
-// of status a few at a time: the v2 API takes one key a request.
-func (s *etcdV2) RemoveStatus(ctx context.Context, prefixes []string, dryRun bool) (int, error) {
+// StandDown takes the key, if there is one, with an end to it.
+func (s *etcdV2) StandDown(ctx context.Context, key string, d time.Duration) (bool, error) {
+	for {
+		e, err := s.Get(ctx, key)
+		if err != nil || e.Value == nil {
+			return false, err
+		}
+		ctx, cancel := context.WithTimeout(ctx, s.timeout)
+		_, err = s.keys.Set(ctx, key, standIn, &clientv2.SetOptions{PrevValue: string(e.Value), TTL: d})
+		cancel()
+		if err = explainV2("writing "+key, err); !errors.Is(err, ErrConflict) {
+			return err == nil, err
+		}
+	}
+}
+
+// StandUp removes the key if it is the stand-in's.
+func (s *etcdV2) StandUp(ctx context.Context, key string) error {
+	e, err := s.Get(ctx, key)
+	if err != nil || string(e.Value) != standIn {
+		return err
+	}
+	_, err = s.Swap(ctx, Entry{Key: key, Version: e.Version})
+	if errors.Is(err, ErrConflict) {
+		return nil
+	}
+	return err
+}
+
+// Remove reads the keys of one folder after the other, and removes those that
+// are left over a few at a time: the v2 API takes one key a request.
+func (s *etcdV2) Remove(ctx context.Context, leftovers []Leftover, dryRun bool) (int, error) {
 	var removed atomic.Int64
-	for _, prefix := range prefixes {
-		hosts, err := s.node(ctx, strings.TrimSuffix(prefix, "/"), false)
-		if err != nil || hosts == nil {
+	for _, left := range leftovers {
+		top, err := s.node(ctx, strings.TrimSuffix(left.Prefix, "/"), false)
+		if err != nil || top == nil {
 			if err != nil {
 				return int(removed.Load()), err
 			}
 			continue
 		}
-		sort.Sort(hosts.Nodes)
-		for _, host := range hosts.Nodes {
-			keys, err := s.statusKeys(ctx, prefix, host)
+		sort.Sort(top.Nodes)
+		for _, folder := range top.Nodes {
+			keys, err := s.leftKeys(ctx, left, folder)
 			if err != nil {
 				return int(removed.Load()), err
 			}
@@ -283,31 +312,31 @@ func dirsOf(keys []string) []string {
 	return slices.SortedFunc(maps.Keys(dirs), func(a, b string) int { return cmp.Or(len(b)-len(a), cmp.Compare(a, b)) })
 }
 
-// statusKeys returns the keys of status of one host.
-func (s *etcdV2) statusKeys(ctx context.Context, prefix string, host *clientv2.Node) ([]string, error) {
-	if host.Dir {
+// leftKeys returns the keys in a folder that are left over.
+func (s *etcdV2) leftKeys(ctx context.Context, left Leftover, folder *clientv2.Node) ([]string, error) {
+	if folder.Dir {
 		var err error
-		if host, err = s.node(ctx, host.Key, true); err != nil || host == nil {
+		if folder, err = s.node(ctx, folder.Key, true); err != nil || folder == nil {
 			return nil, err
 		}
 	}
 	var keys []string
 	var walk func(n *clientv2.Node)
 	walk = func(n *clientv2.Node) {
-		if !n.Dir && strings.Contains(n.Key[len(prefix):], "status") {
+		if !n.Dir && left.matches(n.Key[len(left.Prefix):]) {
 			keys = append(keys, n.Key)
 		}
 		for _, child := range n.Nodes {
 			walk(child)
 		}
 	}
-	walk(host)
+	walk(folder)
 	return keys, nil
 }
 
 func (s *etcdV2) removeAll(ctx context.Context, keys []string, removed *atomic.Int64) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(2 * statusInFlight)
+	group.SetLimit(2 * inFlight)
 	for _, key := range keys {
 		group.Go(func() error {
 			ctx, cancel := context.WithTimeout(ctx, s.timeout)
@@ -326,8 +355,11 @@ func (s *etcdV2) removeAll(ctx context.Context, keys []string, removed *atomic.I
 	return group.Wait()
 }
 
-// explainV2 says what an error of etcd means.
+// explainV2 says what an error of etcd means; nil stays nil.
 func explainV2(op string, err error) error {
+	if err == nil {
+		return nil
+	}
 	var known *Failure
 	if errors.As(err, &known) || errors.Is(err, context.Canceled) {
 		return fmt.Errorf("%s: %w", op, err)

@@ -22,10 +22,10 @@ const (
 	// maxTxnOps is how many operations etcd allows in a transaction, unless
 	// its --max-txn-ops says otherwise.
 	maxTxnOps = 128
-	// statusPage is how many keys are read at a time when looking for status.
-	statusPage = 5000
-	// statusInFlight is how many batches of removals are under way at once.
-	statusInFlight = 4
+	// keysPage is how many keys are read at a time when looking for some.
+	keysPage = 5000
+	// inFlight is how many batches of removals are under way at once.
+	inFlight = 4
 )
 
 // etcdV3 is the store of Calico 3 in etcd.
@@ -153,11 +153,56 @@ func (s *etcdV3) Swap(ctx context.Context, entries ...Entry) ([]Entry, error) {
 	return now, nil
 }
 
-// RemoveStatus reads keys in pages and removes those of status in the largest
-// transactions that etcd takes, a few at a time, while reading goes on.
-func (s *etcdV3) RemoveStatus(ctx context.Context, prefixes []string, dryRun bool) (int, error) {
+// StandDown takes the key, if there is one, with a lease.
+func (s *etcdV3) StandDown(ctx context.Context, key string, d time.Duration) (bool, error) {
+	for {
+		e, err := s.Get(ctx, key)
+		if err != nil || e.Value == nil {
+			return false, err
+		}
+		taken, err := s.take(ctx, e, d)
+		if err != nil || taken {
+			return taken, err
+		}
+	}
+}
+
+// take writes the stand-in over the entry as it was read.
+func (s *etcdV3) take(ctx context.Context, e Entry, d time.Duration) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	revision, err := strconv.ParseInt(e.Version, 10, 64)
+	if err != nil {
+		return false, fmt.Errorf("%s: version: %w", e.Key, err)
+	}
+	lease, err := s.client.Grant(ctx, int64(d/time.Second))
+	if err != nil {
+		return false, s.cfg.explainV3("asking for a lease", err)
+	}
+	resp, err := s.client.Txn(ctx).If(clientv3.Compare(clientv3.ModRevision(e.Key), "=", revision)).
+		Then(clientv3.OpPut(e.Key, standIn, clientv3.WithLease(lease.ID))).Commit()
+	if err != nil {
+		return false, s.cfg.explainV3("writing "+e.Key, err)
+	}
+	if !resp.Succeeded {
+		_, err = s.client.Revoke(ctx, lease.ID)
+	}
+	return resp.Succeeded, s.cfg.explainV3("giving a lease back", err)
+}
+
+// StandUp removes the key if it is the stand-in's.
+func (s *etcdV3) StandUp(ctx context.Context, key string) error {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	_, err := s.client.Txn(ctx).If(clientv3.Compare(clientv3.Value(key), "=", standIn)).Then(clientv3.OpDelete(key)).Commit()
+	return s.cfg.explainV3("removing "+key, err)
+}
+
+// Remove reads keys in pages and removes those that are left over in the
+// largest transactions that etcd takes, a few at a time, while reading goes on.
+func (s *etcdV3) Remove(ctx context.Context, leftovers []Leftover, dryRun bool) (int, error) {
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(statusInFlight)
+	group.SetLimit(inFlight)
 	removed := make(chan int64, 1)
 	removed <- 0
 	remove := func(batch []clientv3.Op) {
@@ -173,19 +218,19 @@ func (s *etcdV3) RemoveStatus(ctx context.Context, prefixes []string, dryRun boo
 			return nil
 		})
 	}
-	err := s.eachStatusBatch(ctx, prefixes, remove)
+	err := s.eachBatch(ctx, leftovers, remove)
 	if waitErr := group.Wait(); waitErr != nil {
 		err = waitErr
 	}
 	return int(<-removed), err
 }
 
-// eachStatusBatch calls f with the removals of up to maxTxnOps keys.
-func (s *etcdV3) eachStatusBatch(ctx context.Context, prefixes []string, f func([]clientv3.Op)) error {
+// eachBatch calls f with the removals of up to maxTxnOps keys.
+func (s *etcdV3) eachBatch(ctx context.Context, leftovers []Leftover, f func([]clientv3.Op)) error {
 	batch := make([]clientv3.Op, 0, maxTxnOps)
-	for _, prefix := range prefixes {
-		err := s.eachKey(ctx, prefix, func(key string) {
-			if !strings.Contains(key[len(prefix):], "status") {
+	for _, left := range leftovers {
+		err := s.eachKey(ctx, left.Prefix, func(key string) {
+			if !left.matches(key[len(left.Prefix):]) {
 				return
 			}
 			if batch = append(batch, clientv3.OpDelete(key)); len(batch) == maxTxnOps {
@@ -250,8 +295,8 @@ func commonPrefix(a, b string) int {
 func (s *etcdV3) keys(ctx context.Context, from, end string) (*clientv3.GetResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	page, err := s.client.Get(ctx, from, clientv3.WithRange(end), clientv3.WithKeysOnly(), clientv3.WithLimit(statusPage))
-	return page, s.cfg.explainV3("reading keys of Felix's status from "+from, err)
+	page, err := s.client.Get(ctx, from, clientv3.WithRange(end), clientv3.WithKeysOnly(), clientv3.WithLimit(keysPage))
+	return page, s.cfg.explainV3("reading keys from "+from, err)
 }
 
 func (s *etcdV3) removeBatch(ctx context.Context, batch []clientv3.Op) (int64, error) {
@@ -259,7 +304,7 @@ func (s *etcdV3) removeBatch(ctx context.Context, batch []clientv3.Op) (int64, e
 	defer cancel()
 	resp, err := s.client.Txn(ctx).Then(batch...).Commit()
 	if err != nil {
-		return 0, s.cfg.explainV3("removing keys of Felix's status", err)
+		return 0, s.cfg.explainV3("removing keys that OpenStack left", err)
 	}
 	var n int64
 	for _, r := range resp.Responses {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -179,8 +180,12 @@ func (s *kubernetes) object(e Entry, name string) (*unstructured.Unstructured, e
 	return object, nil
 }
 
-// RemoveStatus has nothing to remove: Felix reports for OpenStack into etcd.
-func (s *kubernetes) RemoveStatus(context.Context, []string, bool) (int, error) { return 0, nil }
+// Remove, StandDown and StandUp have nothing to do: OpenStack's part is in etcd.
+func (s *kubernetes) Remove(context.Context, []Leftover, bool) (int, error) { return 0, nil }
+func (s *kubernetes) StandDown(context.Context, string, time.Duration) (bool, error) {
+	return false, nil
+}
+func (s *kubernetes) StandUp(context.Context, string) error { return nil }
 
 // explainKubernetes says what an error of the API means; nil stays nil.
 func explainKubernetes(op string, err error) error {

@@ -3,6 +3,7 @@ package calico
 import (
 	"context"
 	"errors"
+	"time"
 )
 
 // Store is one datastore of Calico.
@@ -33,10 +34,15 @@ type Store interface {
 	MissingDir(ctx context.Context, key string) (string, error)
 	// RemoveEmpty removes those of the directories that are empty, in order.
 	RemoveEmpty(ctx context.Context, dirs []string) error
-	// RemoveStatus removes every key under the prefixes whose rest contains
-	// "status", in bounded batches, and returns how many. It may be called
-	// again after an error. With dryRun it only counts.
-	RemoveStatus(ctx context.Context, prefixes []string, dryRun bool) (int, error)
+	// Remove removes the keys that are left over, in bounded batches, and returns
+	// how many. It may be called again after an error. With dryRun it only
+	// counts.
+	Remove(ctx context.Context, leftovers []Leftover, dryRun bool) (int, error)
+	// StandDown has the neutron-servers that elect their leader with a key hold
+	// off for a time, and says whether there are any: see standDown.
+	StandDown(ctx context.Context, key string, d time.Duration) (bool, error)
+	// StandUp ends that time.
+	StandUp(ctx context.Context, key string) error
 	// Close lets go of connections.
 	Close() error
 }
@@ -74,20 +80,3 @@ const (
 	StoreEtcdV3     = "etcdv3"
 	StoreKubernetes = "kubernetes"
 )
-
-// statusPrefixes returns where the keys are that Felix reports into. The v1
-// keys are shared by all; a region's belong to the releases of that region.
-func statusPrefixes(v1 bool, region string) []string {
-	var prefixes []string
-	if v1 {
-		prefixes = append(prefixes, "/calico/felix/v1/host/")
-	}
-	switch {
-	case region == "":
-	case region == NoRegion:
-		prefixes = append(prefixes, "/calico/felix/v2/"+NoRegion+"/host/")
-	default:
-		prefixes = append(prefixes, "/calico/felix/v2/region-"+region+"/host/")
-	}
-	return prefixes
-}

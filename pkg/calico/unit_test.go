@@ -2,7 +2,6 @@ package calico
 
 import (
 	"encoding/json"
-	"reflect"
 	"strings"
 	"testing"
 )
@@ -146,25 +145,6 @@ func TestSameValue(t *testing.T) {
 	} {
 		if got := sameValue(tt.dialect, tt.f, tt.found, tt.written); got != tt.want {
 			t.Errorf("%v: %v", tt, got)
-		}
-	}
-}
-
-func TestStatusPrefixes(t *testing.T) {
-	t.Parallel()
-	const v1 = "/calico/felix/v1/host/"
-	for _, tt := range []struct {
-		v1     bool
-		region string
-		want   []string
-	}{
-		{true, "", []string{v1}},
-		{true, NoRegion, []string{v1, "/calico/felix/v2/no-region/host/"}},
-		{false, "Paris", []string{"/calico/felix/v2/region-Paris/host/"}},
-		{false, "", nil},
-	} {
-		if got := statusPrefixes(tt.v1, tt.region); !reflect.DeepEqual(got, tt.want) {
-			t.Errorf("%v %q: %v", tt.v1, tt.region, got)
 		}
 	}
 }

@@ -257,7 +257,7 @@ func logReport(env *environment, r *calico.Report) {
 		}
 	}
 	env.log.Info("done", "store", r.Store, "release", r.Release, "written", counts[calico.StateWritten],
-		"differ", counts[calico.StateDiffers], "kept", counts[calico.StateByHand], "statusKeys", r.StatusKeys)
+		"differ", counts[calico.StateDiffers], "kept", counts[calico.StateByHand], "removed", r.Removed)
 }
 
 // printTable prints wanted, found and recorded side by side.
@@ -265,8 +265,8 @@ func printTable(w io.Writer, r *calico.Report) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(tw, "STORE\t%s\n", r.Store)
 	fmt.Fprintf(tw, "RELEASES\t%s\n", strings.Join(r.Releases, ", "))
-	if r.StatusKeys > 0 {
-		fmt.Fprintf(tw, "STATUS KEYS\t%d\n", r.StatusKeys)
+	if r.Removed > 0 {
+		fmt.Fprintf(tw, "REMOVED KEYS\t%d\n", r.Removed)
 	}
 	if err := tw.Flush(); err != nil {
 		return err

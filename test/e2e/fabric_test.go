@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -136,16 +137,18 @@ func newResources(t *testing.T, store resourceStore) resources {
 	for name, spec := range calico3 {
 		store.put(t, name, spec)
 	}
-	for key, value := range map[string]string{felixStatus: "", felixEndpoint: "{}"} {
+	for key, value := range map[string]string{felixStatus: "", felixEndpoint: "{}", policy: "{}", felixElsewhere: ""} {
 		etcdctl(t, 3, "", "put", key, value)
 	}
 	return resources{store}
 }
 
-// Keys of Felix in the region no-region.
+// Keys of OpenStack in the region no-region, and of Felix in another one.
 const (
-	felixStatus   = "/calico/felix/v2/no-region/host/node2/status"
-	felixEndpoint = "/calico/felix/v2/no-region/host/node2/workload/openstack/server/endpoint/port"
+	felixStatus    = "/calico/felix/v2/no-region/host/node2/status"
+	felixEndpoint  = "/calico/felix/v2/no-region/host/node2/workload/openstack/server/endpoint/port"
+	policy         = "/calico/resources/v3/projectcalico.org/networkpolicies/openstack/ossg.default.a"
+	felixElsewhere = "/calico/felix/v2/region-elsewhere/host/node2/status"
 )
 
 func (r resources) told(t *testing.T) {
@@ -161,9 +164,10 @@ func (r resources) told(t *testing.T) {
 func (r resources) untouched(t *testing.T) {
 	t.Helper()
 	r.expect(t, nil)
-	keys := etcdctl(t, 3, "", "get", "--keys-only", "--prefix", "/calico/felix/")
-	if strings.Contains(keys, felixStatus) || !strings.Contains(keys, felixEndpoint) {
-		t.Errorf("of Felix' keys there are %q, want only %s", strings.Fields(keys), felixEndpoint)
+	keys := strings.Fields(etcdctl(t, 3, "", "get", "--keys-only", "--prefix", "/calico/felix/"))
+	keys = append(keys, strings.Fields(etcdctl(t, 3, "", "get", "--keys-only", policy))...)
+	if !slices.Equal(keys, []string{felixElsewhere}) {
+		t.Errorf("of OpenStack's keys there are %q, want only %s", keys, felixElsewhere)
 	}
 	if keys := etcdctl(t, 3, "", "get", "--keys-only", "--prefix", "/ccp/"); keys != "" {
 		t.Errorf("the record is there: %s", keys)

@@ -183,6 +183,11 @@ func list(ctx context.Context, client *clientv3.Client) (func(func(string)), err
 
 // measureHook runs the binary as a Job would.
 func measureHook(binary, endpoint string) (time.Duration, int64, error) {
+	// Only what a release applied is taken back.
+	apply := exec.Command(binary, "calico", "apply", "--store", "etcdv3", "--etcd-endpoints", endpoint)
+	if out, err := apply.CombinedOutput(); err != nil {
+		return 0, 0, fmt.Errorf("%s: %w", out, err)
+	}
 	cmd := exec.Command(binary, "calico", "revert", "--store", "etcdv3", "--etcd-endpoints", endpoint, "--force")
 	cmd.Stderr = os.Stderr
 	start := time.Now()
