@@ -24,10 +24,10 @@ rm -f /etc/ssh/ssh_host_*
 mv "$config/sshd_config" /etc/ssh/sshd_config
 mv "$config/ssh_config" /etc/ssh/ssh_config.d/nova.conf
 rmdir "$config"
-# The Secret, as ccp-hook makes it.
+# The Secret, as ccp-hook makes it, but for a client's key that may do all that sshd's configuration lets it.
 ssh-keygen -q -t ed25519 -N '' -f /etc/nova/ssh/id_ed25519
 ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key
-echo "restrict $(cat /etc/nova/ssh/id_ed25519.pub)" >/etc/ssh/authorized_keys
+cp /etc/nova/ssh/id_ed25519.pub /etc/ssh/authorized_keys
 echo "* $(cat /etc/ssh/ssh_host_ed25519_key.pub)" >/etc/nova/ssh/known_hosts
 chmod 0400 /etc/nova/ssh/* /etc/ssh/ssh_host_ed25519_key /etc/ssh/authorized_keys
 ssh-keygen -q -t ed25519 -N '' -f /run/other-key
