@@ -98,7 +98,7 @@ func TestGuideTopology(t *testing.T) {
 					t.Errorf("standard error names %s as dropped: %v\n%s", service, said, r.stderr)
 				}
 			}
-			for node, want := range map[string][]string{"node2": {"calico-dhcp-agent", "nova-compute", "nova-libvirt"}, "node3": {"calico-dhcp-agent", "nova-compute", "nova-libvirt"}} {
+			for node, want := range map[string][]string{"node2": {"calico-dhcp-agent", "nova-compute", "nova-libvirt", "nova-metadata"}, "node3": {"calico-dhcp-agent", "nova-compute", "nova-libvirt", "nova-metadata"}} {
 				if !slices.Equal(got.Nodes[node], want) {
 					t.Errorf("%s has %v, want %v", node, got.Nodes[node], want)
 				}
