@@ -13,7 +13,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -46,14 +45,35 @@ func (v Version) Binary() (string, error) {
 	if path == "" {
 		path = v.file
 		if !filepath.IsAbs(path) {
-			_, here, _, _ := runtime.Caller(0)
-			path = filepath.Join(filepath.Dir(here), "..", "..", path)
+			root, err := repository()
+			if err != nil {
+				return "", err
+			}
+			path = filepath.Join(root, path)
 		}
 	}
 	if _, err := os.Stat(path); err != nil {
 		return "", fmt.Errorf("no etcd %s: %s, or set %s: %w", v.Name, v.target, v.env, err)
 	}
 	return path, nil
+}
+
+// repository returns the project's folder: the nearest above the working
+// directory, which a test has in its package, with a Makefile.
+func repository() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "Makefile")); err == nil {
+			return dir, nil
+		}
+		if dir == filepath.Dir(dir) {
+			return "", errors.New("run this inside the project")
+		}
+		dir = filepath.Dir(dir)
+	}
 }
 
 // Member is one running server.

@@ -8,18 +8,14 @@ DEFAULT:
   debug: {{ .Values.debug }}
   use_stderr: true
   state_path: /var/lib/nova
-  {{- if $calico }}
-  # Felix sends the servers' questions to their own node, where nova-metadata listens.
-  enabled_apis: [osapi_compute]
-  metadata_listen: 127.0.0.1
-  {{- else }}
   enabled_apis: [osapi_compute, metadata]
-  {{- end }}
   osapi_compute_listen_port: {{ .Values.api_port.cont }}
   osapi_compute_workers: {{ .Values.workers | int }}
   metadata_listen_port: {{ .Values.metadata.port.cont }}
-  metadata_workers: {{ $calico | ternary 1 (.Values.workers | int) }}
-  force_config_drive: {{ kindIs "invalid" .Values.force_config_drive | ternary $calico .Values.force_config_drive }}
+  metadata_workers: {{ .Values.workers | int }}
+  {{- if kindIs "invalid" .Values.force_config_drive | ternary $calico .Values.force_config_drive }}
+  force_config_drive: true
+  {{- end }}
   cpu_allocation_ratio: {{ .Values.allocation_ratio.cpu | toJson }}
   disk_allocation_ratio: {{ .Values.allocation_ratio.disk | toJson }}
   ram_allocation_ratio: {{ .Values.allocation_ratio.ram | toJson }}
