@@ -199,7 +199,7 @@ func (c *Client) run(ctx context.Context, work func(context.Context, Store) (*Re
 		if err == nil || !errors.As(err, &failure) || !failure.Temporary {
 			return report, err
 		}
-		c.log().Warn("will try again", "error", err.Error(), "in", wait.String())
+		c.log().Info("will try again", "error", err.Error(), "in", wait.String())
 		if sleep(ctx, wait) != nil {
 			return nil, fmt.Errorf("%w: %w", context.Cause(ctx), err)
 		}

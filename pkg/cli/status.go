@@ -98,7 +98,7 @@ func only(status release.Status, services []string) (release.Status, error) {
 		wanted[name] = true
 	}
 	out := status
-	out.Services, out.Jobs, out.Ready = []release.Service{}, []release.Job{}, true
+	out.Services, out.Jobs, out.Warnings, out.Ready = []release.Service{}, []release.Job{}, []release.Warning{}, true
 	for _, service := range status.Services {
 		if wanted[service.Name] {
 			out.Services = append(out.Services, service)
@@ -116,6 +116,11 @@ func only(status release.Status, services []string) (release.Status, error) {
 		if charts[job.Chart] {
 			out.Jobs = append(out.Jobs, job)
 			out.Ready = out.Ready && job.Done
+		}
+	}
+	for _, warning := range status.Warnings {
+		if charts[warning.Chart] {
+			out.Warnings = append(out.Warnings, warning)
 		}
 	}
 	return out, nil
@@ -154,6 +159,9 @@ func (s *status) text(status release.Status) (string, error) {
 		if !job.Done {
 			fmt.Fprintf(&out, "Job %s: %s\n", job.Name, job.Waiting)
 		}
+	}
+	for _, warning := range status.Warnings {
+		fmt.Fprintf(&out, "WARNING of %s: %s\n", warning.Job, warning.Text)
 	}
 	return out.String(), nil
 }

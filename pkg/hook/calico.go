@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/helm-ccp/helm-ccp/pkg/calico"
 )
@@ -26,6 +28,8 @@ type calicoOptions struct {
 	username, passwordFile  string
 	region, output, records string
 	timeout                 time.Duration
+	// job is removed after a revert.
+	job string
 	// prepares says that this comes before the first installation.
 	prepares bool
 	// unreached says why the chart's Service leads to no etcd.
@@ -60,6 +64,7 @@ func newCalico(env *environment) *cobra.Command {
 		}
 		opts.bind(sub)
 		if verb.name == "revert" {
+			sub.Flags().StringVar(&opts.job, "remove-job", "", "`name` of a Job to remove afterwards, in the pod's namespace: that of apply, which stays for its last words")
 			sub.Flags().BoolVar(&opts.adopt, "adopt", false, "where no release has a record, take values that are exactly the wanted ones for the guide's commands, and undo them")
 		}
 		cmd.AddCommand(sub)
@@ -121,12 +126,30 @@ func (o *calicoOptions) run(ctx context.Context, env *environment, method func(*
 		return source.locate(err)
 	}
 	logReport(env, report)
+	o.removeJob(ctx, env)
 	if o.output == "json" {
 		enc := json.NewEncoder(env.stdout)
 		enc.SetIndent("", "  ")
 		return enc.Encode(report)
 	}
 	return printTable(env.stdout, report)
+}
+
+// removeJob removes a finished Job with its pods. Helm keeps no eye on hooks, and
+// leaves those that are not removed by their own policy. The revert is done
+// without it, so that it can't be is a warning.
+func (o *calicoOptions) removeJob(ctx context.Context, env *environment) {
+	if o.job == "" || o.dryRun {
+		return
+	}
+	kube, err := env.kube()
+	if err == nil {
+		background := metav1.DeletePropagationBackground
+		err = kube.Resource(jobResource).Namespace(kube.namespace).Delete(ctx, o.job, metav1.DeleteOptions{PropagationPolicy: &background})
+	}
+	if err != nil && !apierrors.IsNotFound(err) {
+		env.log.Warn("the finished Job stays: remove it with kubectl delete job", "job", o.job, "reason", err.Error())
+	}
 }
 
 // etcd returns how to reach etcd: flags first, then the file.

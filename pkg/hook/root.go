@@ -54,7 +54,9 @@ func Main() int {
 
 // Run runs one command of ccp-hook and returns its exit code.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer, getenv func(string) string) int {
-	env := &environment{stdout: stdout, log: newLog(stderr), getenv: getenv, kube: connect}
+	words := newLastWords(newLog(stderr).Handler())
+	defer words.write(terminationLog)
+	env := &environment{stdout: stdout, log: slog.New(words), getenv: getenv, kube: connect}
 	return run(ctx, env, args, stderr)
 }
 

@@ -29,6 +29,8 @@ type Status struct {
 	Ready    bool      `json:"ready"`
 	Services []Service `json:"services"`
 	Jobs     []Job     `json:"jobs"`
+	// Warnings are what Jobs that are done said last.
+	Warnings []Warning `json:"warnings"`
 }
 
 // Service is one workload.
@@ -122,7 +124,7 @@ func (c *Client) WatchStatus(ctx context.Context, show func(Status) bool) error 
 
 // status puts together what is known now.
 func (w *watcher) status(now time.Time) Status {
-	s := Status{Release: w.release, Namespace: w.namespace, Services: []Service{}, Jobs: []Job{}}
+	s := Status{Release: w.release, Namespace: w.namespace, Services: []Service{}, Jobs: []Job{}, Warnings: w.warnings()}
 	pods := map[string][]*corev1.Pod{} // by the workload's component
 	for _, pod := range w.pods.all() {
 		pods[pod.Labels[componentLabel]] = append(pods[pod.Labels[componentLabel]], pod)

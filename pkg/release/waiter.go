@@ -30,6 +30,8 @@ type waiter struct {
 	concerns func(labels map[string]string) bool
 	// err is what the last wait ended with. Helm keeps only its text.
 	err error
+	// told are the last words of Jobs that were told.
+	told []string
 }
 
 // goal is an object to wait for.
@@ -85,6 +87,7 @@ func (w *waiter) until(goals []goal, timeout time.Duration) error {
 		status := w.watcher.status(time.Now())
 		missing, failures := w.watcher.missing(status, goals)
 		if len(missing) == 0 {
+			w.tellWords(goals)
 			return nil
 		}
 		if lost := slices.DeleteFunc(slices.Clone(failures), func(f *Failure) bool { return f.mends }); len(lost) > 0 {

@@ -16,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/tools/cache"
 )
@@ -36,9 +37,10 @@ type watcher struct {
 	ingresses   listed[*networkingv1.Ingress]
 
 	mu      sync.Mutex
-	refused map[string]error     // by kind: what may not be read
-	silent  error                // why the API server can't be asked, while it can't
-	since   map[string]time.Time // when a container was first seen in trouble
+	refused map[string]error       // by kind: what may not be read
+	silent  error                  // why the API server can't be asked, while it can't
+	since   map[string]time.Time   // when a container was first seen in trouble
+	words   map[types.UID][]string // by Job: the last words of its newest pod that ended
 }
 
 // listed is the store of one kind.
@@ -58,7 +60,7 @@ func (l listed[T]) all() []T {
 func (c *Client) watch(ctx context.Context) (*watcher, error) {
 	w := &watcher{
 		release: c.name, namespace: c.namespace,
-		refused: map[string]error{}, since: map[string]time.Time{},
+		refused: map[string]error{}, since: map[string]time.Time{}, words: map[types.UID][]string{},
 	}
 	selector := labels.Set{instanceLabel: c.name}.String()
 	w.factory = informers.NewSharedInformerFactoryWithOptions(c.kube, 0, informers.WithNamespace(c.namespace),
@@ -78,7 +80,13 @@ func (c *Client) watch(ctx context.Context) (*watcher, error) {
 	w.daemons.Store = follow("daemonsets", apps.DaemonSets().Informer())
 	w.replicaSets.Store = follow("replicasets", apps.ReplicaSets().Informer())
 	w.jobs.Store = follow("jobs", w.factory.Batch().V1().Jobs().Informer())
-	w.pods.Store = follow("pods", w.factory.Core().V1().Pods().Informer())
+	pods := w.factory.Core().V1().Pods().Informer()
+	w.pods.Store = follow("pods", pods)
+	if _, err := pods.AddEventHandler(cache.ResourceEventHandlerFuncs{
+		AddFunc: w.hear, UpdateFunc: func(_, now any) { w.hear(now) },
+	}); err != nil {
+		return nil, err
+	}
 	w.ingresses.Store = follow("ingresses", w.factory.Networking().V1().Ingresses().Informer())
 	w.factory.Start(ctx.Done())
 	return w, w.synced(ctx)

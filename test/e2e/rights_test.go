@@ -19,7 +19,7 @@ var rights = map[string]map[string][]string{
 		"keystone-fernet-rotate": {"get,update secrets keystone-fernet-keys"},
 		"ccp-credentials":        {"create secrets", "get,update secrets ccp-credentials,keystone-credential-keys,keystone-fernet-keys,nova-ssh,nova-vnc-tls"},
 		"ccp-label-nodes":        ofNodes,
-		"ccp-hook-calico":        ofCalico,
+		"ccp-hook-calico":        append([]string{"delete jobs ccp-hook-calico-apply"}, ofCalico...),
 	},
 	"kube-system": {
 		"ccp-label-nodes": ofNodes,

@@ -53,7 +53,7 @@ since the Service is not there before the first installation. Without either it 
 
 {{/*
 A hook Job that changes Calico's settings or takes them back.
-(list $ "apply" "post-install,post-upgrade,post-rollback" "0")
+(list $ "apply" (include "common.hook" (list "post-install,post-upgrade,post-rollback" "0")))
 */}}
 {{- define "calico.hookJob" -}}
 {{- $root := index . 0 -}}
@@ -65,7 +65,7 @@ kind: Job
 metadata:
   name: {{ $name }}
   labels: {{- include "common.labels" (list $root $name) | nindent 4 }}
-  annotations: {{- include "common.hook" (list (index . 2) (index . 3)) | nindent 4 }}
+  annotations: {{- index . 2 | nindent 4 }}
 spec:
   backoffLimit: 6
   podFailurePolicy: {{- include "common.hookFailurePolicy" . | nindent 4 }}
@@ -74,6 +74,9 @@ spec:
       labels: {{- include "common.podLabels" (list $root $name) | nindent 8 }}
     spec:
       serviceAccountName: ccp-hook-calico
+      {{- if eq $verb "revert" }}
+      automountServiceAccountToken: true
+      {{- end }}
       restartPolicy: Never
       securityContext:
         runAsNonRoot: true
@@ -84,12 +87,16 @@ spec:
         - name: ccp-hook
           image: {{ include "common.image" (list $root "ccp-hook") }}
           imagePullPolicy: {{ $root.Values.global.images.pull_policy }}
+          terminationMessagePolicy: FallbackToLogsOnError
           args:
             - calico
             - {{ $verb }}
             - --release={{ $root.Release.Namespace }}/{{ $root.Release.Name }}
             - --record-namespace={{ $root.Values.record_namespace }}
             - --config=/etc/ccp/calico.yaml
+            {{- if eq $verb "revert" }}
+            - --remove-job=ccp-hook-calico-apply
+            {{- end }}
           env:
             - name: CCP_HOOK_NAMESPACE
               valueFrom: {fieldRef: {fieldPath: metadata.namespace}}

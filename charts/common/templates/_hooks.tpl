@@ -9,6 +9,17 @@ helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 {{- end }}
 
 {{/*
+The annotations of a hook Job that stays until it runs again. Its last words, the warnings in its pod's status,
+are what ccp status shows; an uninstall has to remove it.
+(list "post-install,post-upgrade" "0")
+*/}}
+{{- define "common.lastingHook" -}}
+helm.sh/hook: {{ index . 0 }}
+helm.sh/hook-weight: {{ index . 1 | quote }}
+helm.sh/hook-delete-policy: before-hook-creation
+{{- end }}
+
+{{/*
 Exit code 2 of ccp-hook says that its call or its configuration is wrong: trying again will not help.
 */}}
 {{- define "common.hookFailurePolicy" -}}
@@ -48,6 +59,7 @@ spec:
         - name: ccp-hook
           image: {{ include "common.image" (list $root "ccp-hook") }}
           imagePullPolicy: {{ $root.Values.global.images.pull_policy }}
+          terminationMessagePolicy: FallbackToLogsOnError
           args:
             {{- range index . 4 }}
             - {{ . }}
