@@ -178,9 +178,11 @@ func startFelix(t *testing.T) {
 		t.Fatal("run make bin/stand-in-felix: ", err)
 	}
 	for _, node := range cluster.Nodes {
-		environment := []string{"FELIX_FELIXHOSTNAME=" + node.Name, "FELIX_DATASTORETYPE=etcdv3", "FELIX_ETCDENDPOINTS=http://127.0.0.1:2379"}
+		// The real one takes the datastore from the names without FELIX_.
+		environment := []string{"FELIX_FELIXHOSTNAME=" + node.Name, "FELIX_DATASTORETYPE=etcdv3", "FELIX_ETCDENDPOINTS=http://127.0.0.1:2379",
+			"DATASTORE_TYPE=etcdv3", "ETCD_ENDPOINTS=http://127.0.0.1:2379"}
 		for _, setting := range []string{
-			"BPFENABLED=false", "HEALTHENABLED=false", "IPV6SUPPORT=false", "LOGFILEPATH=none", "LOGSEVERITYFILE=none",
+			"BPFENABLED=false", "ENDPOINTSTATUSPATHPREFIX=none", "HEALTHENABLED=false", "IPV6SUPPORT=false", "LOGFILEPATH=none", "LOGSEVERITYFILE=none",
 			"LOGSEVERITYSCREEN=info", "LOGSEVERITYSYS=none", "USAGEREPORTINGENABLED=false", "XDPENABLED=false",
 		} {
 			environment = append(environment, "FELIX_"+setting)
