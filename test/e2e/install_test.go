@@ -159,6 +159,7 @@ func (i installation) labelled(t *testing.T, network string, wanted bool) {
 	t.Helper()
 	roles := map[string][]string{"node1": {"controller", "neutron-agents"}, "node2": {"compute"}, "node3": {"compute"}}
 	if network == "calico" {
+		roles["node1"] = []string{"controller"}
 		roles["node2"], roles["node3"] = []string{"calico", "compute"}, []string{"calico", "compute"}
 	}
 	for _, node := range nodeLabels(t) {
