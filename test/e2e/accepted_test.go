@@ -12,7 +12,7 @@ import (
 // its processes. The others keep to the baseline of Pod Security.
 var ofTheHost = []string{
 	"calico-dhcp-agent", "neutron-dhcp-agent", "neutron-l3-agent", "neutron-metadata-agent",
-	"neutron-openvswitch-agent", "nova-compute", "nova-libvirt", "openvswitch-db", "openvswitch-vswitchd",
+	"neutron-openvswitch-agent", "nova-compute", "nova-libvirt", "nova-metadata", "openvswitch-db", "openvswitch-vswitchd",
 }
 
 // TestAccepted shows every object of the guide's deployment to the API server
