@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/helm-ccp/helm-ccp/test/e2e/cluster"
 	"github.com/helm-ccp/helm-ccp/test/e2e/guest"
 )
 
@@ -306,7 +307,8 @@ func qemus(t *testing.T, uuid string) []int {
 			continue // it has ended
 		}
 		args := bytes.Split(data, []byte{0})
-		if !strings.Contains(filepath.Base(string(args[0])), "qemu-system-") || !bytes.Contains(data, []byte(uuid)) {
+		if !strings.Contains(filepath.Base(string(args[0])), "qemu-system-") || !bytes.Contains(data, []byte("guest=instance-")) ||
+			!bytes.Contains(data, []byte(uuid)) {
 			continue
 		}
 		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
@@ -316,6 +318,22 @@ func qemus(t *testing.T, uuid string) []int {
 		found = append(found, pid)
 	}
 	return found
+}
+
+// forgetServers ends the servers that a failed test leaves, and removes from the
+// nodes what is known of them there, once the release's pods are gone.
+func forgetServers(t *testing.T) {
+	t.Helper()
+	t.Cleanup(func() {
+		for _, pid := range qemus(t, "") {
+			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+				t.Error(err)
+			}
+		}
+		for _, node := range cluster.Nodes {
+			onNode(t, node.Name, "rm", "-rf", "/run/libvirt", "/var/lib/libvirt", "/var/lib/neutron", "/var/lib/nova")
+		}
+	})
 }
 
 // qemu returns the process id of a server's QEMU.

@@ -13,6 +13,7 @@ func TestServersOpenvswitch(t *testing.T) {
 	hookImage(t)
 	debianImages(t, "glance", "keystone", "libvirt", "mariadb", "memcached", "neutron", "nova", "openstackclient",
 		"openvswitch", "placement", "rabbitmq")
+	forgetServers(t)
 	l := newLife(t, "e2e-servers-ovs", "testdata/servers-openvswitch.yaml")
 	l.must(t, "deploy").expect(t, 0, "everything is ready")
 	cloud := newCloud(t, l)

@@ -26,6 +26,7 @@ func TestServersCalico(t *testing.T) {
 	withoutDummyDevices(t)
 	calico := newFabric(t, "etcdv3").(resources)
 	birds := startBirds(t)
+	forgetServers(t)
 	l := newLife(t, "e2e-servers-calico", "testdata/servers-calico.yaml")
 	startFelix(t)
 	// The first deployment's filter lets nothing out yet.
