@@ -332,6 +332,7 @@ func forgetServers(t *testing.T) {
 		}
 		for _, node := range cluster.Nodes {
 			onNode(t, node.Name, "rm", "-rf", "/run/libvirt", "/var/lib/libvirt", "/var/lib/neutron", "/var/lib/nova")
+			onNode(t, node.Name, "sh", "-euc", `for tap in $(ip -oneline link | grep -oE ' tap[^:@]*'); do ip link delete "$tap"; done`)
 		}
 	})
 }
