@@ -143,7 +143,7 @@ e2e-packages: bin/e2e-cluster
 
 e2e: e2e-packages build bin/helm3 bin/helm4 bin/kwok bin/calico.yaml bin/stand-in-felix $(E2E:%=bin/%) ## Run the tests that need a real Kubernetes, on one made here (or on KUBECONFIG)
 	cd test/e2e/felix && go test -count=1 .
-	bin/e2e-cluster run go test -C test/e2e -v -count=1 -timeout 60m -run '$(RUN)' .
+	bin/e2e-cluster run go test -C test/e2e -v -count=1 -timeout 80m -run '$(RUN)' .
 
 e2e-up: e2e-packages $(E2E:%=bin/%) ## Bring that cluster up and print its kubeconfig
 	bin/e2e-cluster up
