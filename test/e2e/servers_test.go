@@ -136,7 +136,10 @@ openstack security group rule create --proto tcp --dst-port 80 default > /dev/nu
 func (r resources) endpoint(t *testing.T, s server) object {
 	t.Helper()
 	for name, spec := range r.store.specs(t) {
-		if spec := spec.(object); strings.HasPrefix(name, "workloadendpoints/") && spec["workload"] == s.ID {
+		if !strings.HasPrefix(name, "workloadendpoints/") {
+			continue
+		}
+		if spec := spec.(object); spec["workload"] == s.ID {
 			return spec
 		}
 	}
