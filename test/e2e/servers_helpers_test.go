@@ -121,7 +121,7 @@ func (c cloud) show(t *testing.T, name string) server {
 func (c cloud) active(t *testing.T, name string) server {
 	t.Helper()
 	var s server
-	eventually(t, 4*time.Minute, func() error {
+	eventually(t, 8*time.Minute, func() error {
 		s = c.show(t, name)
 		switch s.Status {
 		case "ACTIVE":
@@ -152,7 +152,7 @@ func (c cloud) told(t *testing.T, s server, what string) string {
 	t.Helper()
 	line := regexp.MustCompile(`(?m)^GUEST ` + what + ` (.*?)\r?$`)
 	var value string
-	eventually(t, 3*time.Minute, func() error {
+	eventually(t, 6*time.Minute, func() error {
 		text := c.console(t, s)
 		found := line.FindAllStringSubmatch(text, -1)
 		if found == nil {
