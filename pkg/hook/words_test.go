@@ -62,7 +62,7 @@ func TestPrepareCommand(t *testing.T) {
 	}
 	t.Cleanup(func() { etcd.StopAll(members) })
 	job := &unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": "batch/v1", "kind": "Job", "metadata": map[string]any{"name": "ccp-hook-calico-apply", "namespace": "openstack"},
+		"apiVersion": "batch/v1", "kind": "Job", "metadata": map[string]any{"name": "ccp-hook-calico-apply", "namespace": "ccp"},
 	}}
 	kubernetes, client := fakeKube(job)
 	config := func(store, endpoint, service string) string {
@@ -86,7 +86,7 @@ func TestPrepareCommand(t *testing.T) {
 			t.Errorf("revert: %+v", r)
 		}
 	}
-	if _, err := client.Tracker().Get(jobResource, "openstack", "ccp-hook-calico-apply"); err == nil {
+	if _, err := client.Tracker().Get(jobResource, "ccp", "ccp-hook-calico-apply"); err == nil {
 		t.Error("the Job stays")
 	}
 	r := runHook(t, nil, nil, "calico", "revert", "--config", config("etcdv3", members[0].Endpoint, "false"), "--remove-job", "ccp-hook-calico-apply")
