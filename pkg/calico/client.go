@@ -341,7 +341,15 @@ func (c *Client) planRevert(ctx context.Context, store Store, rec *record) (*pla
 		p.leaving = append(slices.Clone(p.leaving), c.leave(rel))
 	}
 	plan, err := p.plan()
-	return plan, n, err
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, l := range plan.lines {
+		if (field{l.Key, l.Path}).isPrefix() && l.Wanted != nil && *l.Wanted == prefixAlone {
+			n.warn("Felix' interfacePrefix is %s alone again, as it was found: it leaves the interfaces of Kubernetes' pods alone, and their NetworkPolicies are not enforced; take it out of %s where pods use this Calico", serverPrefix, l.Key)
+		}
+	}
+	return plan, n, nil
 }
 
 // settings returns what the release wants in the store's own terms.

@@ -66,7 +66,10 @@ func TestPrepare(t *testing.T) {
 			if now := s.revision(); now != revision {
 				t.Error("the second prepare wrote")
 			}
-			ok(t)(c.Revert(t.Context()))
+			alone := tt.before == "tap" || tt.before == `{"interfacePrefix":"tap"}`
+			if r := ok(t)(c.Revert(t.Context())); warned(r, "is tap alone again") != alone {
+				t.Errorf("warnings: %q", r.Warnings)
+			}
 			equalDump(t, s.dump(), before)
 
 			ok(t)(c.Prepare(t.Context()))
