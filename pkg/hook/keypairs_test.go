@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/pem"
 	"fmt"
 	"maps"
 	"net"
@@ -111,6 +112,9 @@ func TestSSHKey(t *testing.T) {
 	}
 	data := run("ensure")
 	for private, public := range map[string]string{"id_ed25519": "authorized_keys", "ssh_host_ed25519_key": "known_hosts"} {
+		if block, _ := pem.Decode([]byte(data[private])); block == nil || block.Type != "OPENSSH PRIVATE KEY" {
+			t.Errorf("%s is not in OpenSSH's format", private)
+		}
 		signer, err := ssh.ParsePrivateKey([]byte(data[private]))
 		if err != nil {
 			t.Fatal(err)
