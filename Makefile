@@ -87,7 +87,7 @@ lint: bin/helm3 bin/ccp bin/helm-docs ## gofmt, vet, staticcheck, helm lint, the
 	go vet ./...
 	$(TOOLS) staticcheck ./...
 	cd test/e2e && go vet ./... && $(TOOLS) staticcheck ./...
-	cd test/e2e/felix && go vet ./... && $(TOOLS) staticcheck ./...
+	cd test/e2e/stand-in-felix && go vet ./... && $(TOOLS) staticcheck ./...
 	go mod tidy -diff
 	test/lint-charts.sh
 	test/chart-readmes.sh --check
@@ -113,8 +113,8 @@ bin/pause: test/e2e/pause/main.go
 	cd test/e2e && go build -ldflags='-s -w' -o $(BIN)/pause ./pause
 
 # In the place of Calico's Felix, which can't be required, for servers on Calico.
-bin/stand-in-felix: $(wildcard test/e2e/felix/*)
-	cd test/e2e/felix && go build -ldflags='-s -w' -o $(BIN)/stand-in-felix .
+bin/stand-in-felix: $(wildcard test/e2e/stand-in-felix/*)
+	cd test/e2e/stand-in-felix && go build -ldflags='-s -w' -o $(BIN)/stand-in-felix .
 
 bin/e2e-cluster: $(wildcard test/e2e/cluster/* test/e2e/cmd/e2e-cluster/*)
 	cd test/e2e && go build -o $(BIN)/e2e-cluster ./cmd/e2e-cluster
@@ -142,7 +142,7 @@ e2e-packages: bin/e2e-cluster
 	bin/e2e-cluster check
 
 e2e: e2e-packages build bin/helm3 bin/helm4 bin/kwok bin/calico.yaml bin/stand-in-felix $(E2E:%=bin/%) ## Run the tests that need a real Kubernetes, on one made here (or on KUBECONFIG)
-	cd test/e2e/felix && go test -count=1 .
+	cd test/e2e/stand-in-felix && go test -count=1 .
 	bin/e2e-cluster run go test -C test/e2e -v -count=1 -timeout 80m -run '$(RUN)' .
 
 e2e-up: e2e-packages $(E2E:%=bin/%) ## Bring that cluster up and print its kubeconfig

@@ -38,7 +38,7 @@ func startBirds(t *testing.T) birds {
 	}
 	keepRunning(t, log, "bird", nil, "bird", "-f", "-c", b.file("reflector", "conf"), "-s", b.file("reflector", "ctl"))
 	for _, node := range cluster.Nodes {
-		write(t, b.file(node.Name, "conf"), nodeConfig(t, node, nil))
+		write(t, b.file(node.Name, "conf"), standInForConfd(t, node, nil))
 		t.Cleanup(func() { onNode(t, node.Name, "ip", "route", "flush", "proto", "bird") })
 		startOnNode(t, node.Name, "bird", nil, "bird", "-f", "-c", b.file(node.Name, "conf"), "-s", b.file(node.Name, "ctl"))
 	}
@@ -54,7 +54,7 @@ func (b birds) follow(t *testing.T) {
 	t.Helper()
 	specs := etcdResources{}.specs(t)
 	for _, node := range cluster.Nodes {
-		config := nodeConfig(t, node, specs)
+		config := standInForConfd(t, node, specs)
 		if old, err := os.ReadFile(b.file(node.Name, "conf")); err != nil || string(old) == config {
 			continue
 		}
@@ -155,10 +155,10 @@ protocol bgp {
 }
 {{end}}`
 
-// nodeConfig returns a node's bird.conf: its peers, with what each is told. These
+// standInForConfd returns a node's bird.conf: its peers, with what each is told. These
 // are the rules of the peer's filters and then the routes to workloads in pools.
 // specs are of Calico's resources, by PLURAL/NAME.
-func nodeConfig(t *testing.T, node cluster.Node, specs map[string]any) string {
+func standInForConfd(t *testing.T, node cluster.Node, specs map[string]any) string {
 	t.Helper()
 	type peer struct {
 		IP, AS any

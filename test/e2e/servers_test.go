@@ -17,7 +17,7 @@ import (
 
 // TestServersCalico boots servers on Calico. BIRD is real, as all from Nova down
 // is. For networking-calico and Felix there are stand-ins, in testdata and folder
-// felix, unless E2E_NETWORKING_CALICO names the folder of the real one and
+// stand-in-felix, unless E2E_NETWORKING_CALICO names the folder of the real one and
 // E2E_FELIX its program; docs/tested.md has what was seen with these.
 func TestServersCalico(t *testing.T) {
 	hookImage(t)

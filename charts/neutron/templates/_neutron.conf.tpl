@@ -28,7 +28,7 @@ DEFAULT:
 {{- if eq .Values.global.network.backend "calico" }}
 {{- with .Values.global.network.calico }}
 calico:
-  etcd_host: {{ .etcd_host }}
+  etcd_host: {{ .etcd_host | quote }}
   etcd_port: {{ .etcd_port }}
   etcd_scheme: {{ .etcd_scheme }}
   {{- if .etcd_secret }}

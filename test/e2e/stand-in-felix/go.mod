@@ -1,4 +1,4 @@
-module github.com/helm-ccp/helm-ccp/test/e2e/felix
+module github.com/helm-ccp/helm-ccp/test/e2e/stand-in-felix
 
 go 1.26.0
 
