@@ -19,16 +19,18 @@ import (
 
 const resources = "/calico/resources/v3/projectcalico.org/"
 
-// calico is what a Calico 3 with one route reflector keeps in etcd.
+// calico is what a Calico 3 with one route reflector keeps in etcd, and a subnet
+// of an OpenStack in another region.
 var calico = map[string]string{
-	resources + "clusterinformations/default": `{"kind":"ClusterInformation","apiVersion":"projectcalico.org/v3","metadata":{"name":"default"},"spec":{"datastoreReady":true}}`,
-	resources + "felixconfigurations/default": `{"kind":"FelixConfiguration","apiVersion":"projectcalico.org/v3","metadata":{"name":"default"},"spec":{"interfacePrefix":"cali,tap","reportingInterval":"0s","endpointReportingEnabled":true}}`,
-	resources + "bgppeers/rr":                 `{"kind":"BGPPeer","apiVersion":"projectcalico.org/v3","metadata":{"name":"rr"},"spec":{"peerIP":"10.210.1.1","asNumber":64512}}`,
-	"/calico/dhcp/v2/no-region/subnet/s1":     `{}`,
+	resources + "clusterinformations/default":    `{"kind":"ClusterInformation","apiVersion":"projectcalico.org/v3","metadata":{"name":"default"},"spec":{"datastoreReady":true}}`,
+	resources + "felixconfigurations/default":    `{"kind":"FelixConfiguration","apiVersion":"projectcalico.org/v3","metadata":{"name":"default"},"spec":{"interfacePrefix":"cali,tap","reportingInterval":"0s","endpointReportingEnabled":true}}`,
+	resources + "bgppeers/rr":                    `{"kind":"BGPPeer","apiVersion":"projectcalico.org/v3","metadata":{"name":"rr"},"spec":{"peerIP":"10.210.1.1","asNumber":64512}}`,
+	"/calico/dhcp/v2/region-elsewhere/subnet/s1": `{}`,
 }
 
-// felix is what Felix reports once it is told to.
-var felix = map[string]string{
+// openstack is what Felix reports once it is told to, and what Neutron leaves.
+var openstack = map[string]string{
+	"/calico/dhcp/v2/no-region/subnet/s1":          `{}`,
 	"/calico/felix/v2/no-region/host/node1/status": `{}`,
 	"/calico/felix/v2/no-region/host/node2/status": `{}`,
 }
@@ -64,7 +66,7 @@ func run(ctx context.Context, hook, config string) error {
 	}
 	for _, verb := range []string{"apply", "status", "revert"} {
 		if verb == "revert" {
-			if err := put(ctx, client, felix); err != nil {
+			if err := put(ctx, client, openstack); err != nil {
 				return err
 			}
 		}
