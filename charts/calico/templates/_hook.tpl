@@ -78,6 +78,8 @@ spec:
       automountServiceAccountToken: true
       {{- end }}
       restartPolicy: Never
+      # A Go program that is process 1 exits with 2 when it is killed before it listens to signals.
+      shareProcessNamespace: true
       securityContext:
         runAsNonRoot: true
         runAsUser: 65532

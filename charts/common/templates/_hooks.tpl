@@ -51,6 +51,8 @@ spec:
     spec:
       serviceAccountName: {{ $name }}
       restartPolicy: Never
+      # A Go program that is process 1 exits with 2 when it is killed before it listens to signals.
+      shareProcessNamespace: true
       securityContext:
         runAsNonRoot: true
         runAsUser: 65532
