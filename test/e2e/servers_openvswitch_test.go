@@ -29,17 +29,18 @@ func TestServersOpenvswitch(t *testing.T) {
 
 	cloud.uploadGuest(t)
 	cloud.run(t, `
-openstack network create tenants > /dev/null
-openstack subnet create --network tenants --subnet-range 10.65.0.0/24 tenants > /dev/null
-openstack router create router > /dev/null
-openstack router add subnet router tenants
 openstack security group rule create --proto icmp default > /dev/null
 openstack security group rule create --proto tcp --dst-port 80 default > /dev/null`)
-	cloud.create(t, "one", "node2", "tenants")
-	cloud.create(t, "two", "node3", "tenants")
+	cloud.create(t, "one", "node2", "int-net")
+	cloud.create(t, "two", "node3", "int-net")
 	one, two := cloud.active(t, "one"), cloud.active(t, "two")
 
-	router := cloud.run(t, "openstack router show router -f value -c id")
+	// The networks are those that the chart has made.
+	router := cloud.run(t, "openstack router show ext-router -f value -c id")
+	outside := cloud.run(t, "openstack port list --router ext-router --network ext-net -f value -c 'Fixed IP Addresses'")
+	if !strings.Contains(outside, "198.51.100.1") {
+		t.Errorf("the router's address outside is %q, want one of the pool", outside)
+	}
 	inRouter := func(args ...string) (string, error) {
 		call := append([]string{"exec", "daemonset/neutron-l3-agent", "--container=neutron-l3-agent", "--",
 			"ip", "netns", "exec", "qrouter-" + router}, args...)

@@ -88,6 +88,72 @@ The name of the Job that makes a service known to Keystone.
 {{- end }}
 
 {{/*
+A Job that makes things in OpenStack, with a script in Python whose values are all in its environment: WANTED is
+JSON, and openstack.connect() is the cloud's admin. A script does nothing where there is already what it wants.
+(list $ "nova-bootstrap" (dict
+    "job" (include "nova.bootstrapJob" .)   the Job's name
+    "account" "nova"                        the chart's service account
+    "service" "nova-api"                    the service whose nodes and Keystone it uses
+    "waits" (list "--http=http://nova-api:8774/")
+    "wanted" $wanted
+    "passwords" (dict "PASSWORD" "nova-password")   variables, and their keys in the credentials Secret
+    "script" (include "nova.bootstrapScript" .)))
+*/}}
+{{- define "common.openstackJob" -}}
+{{- $root := index . 0 -}}
+{{- $name := index . 1 -}}
+{{- $job := index . 2 -}}
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: {{ $job.job }}
+  labels: {{- include "common.labels" (list $root $name) | nindent 4 }}
+spec:
+  backoffLimit: 20
+  template:
+    metadata:
+      labels: {{- include "common.podLabels" (list $root $name) | nindent 8 }}
+    spec:
+      serviceAccountName: {{ $job.account }}
+      restartPolicy: OnFailure
+      securityContext: {{- include "common.podSecurityContext" $root | nindent 8 }}
+      {{- with (include "common.jobAffinity" (list $root $job.service)) }}
+      affinity: {{- . | nindent 8 }}
+      {{- end }}
+      initContainers: {{- include "common.wait" (list $root $job.waits) | nindent 8 }}
+      containers:
+        - name: {{ $name }}
+          image: {{ include "common.image" (list $root "openstackclient") }}
+          imagePullPolicy: {{ $root.Values.global.images.pull_policy }}
+          securityContext: {{- include "common.securityContext" $root | nindent 12 }}
+          command: [python3, -c]
+          args:
+            - |
+              {{- $job.script | nindent 14 }}
+          env:
+            - {name: WANTED, value: {{ include "common.envJSON" $job.wanted | quote }}}
+            {{- include "common.adminEnv" (list $root $job.service) | nindent 12 }}
+            {{- range $variable, $key := $job.passwords }}
+            {{- include "common.secretEnv" (list $root $variable $key) | nindent 12 }}
+            {{- end }}
+            - {name: HOME, value: /tmp}
+          volumeMounts:
+            - {name: tmp, mountPath: /tmp}
+          resources:
+            requests: {cpu: 50m, memory: 128Mi}
+      volumes:
+        - name: tmp
+          emptyDir: {}
+{{- end }}
+
+{{/*
+A value as JSON for a variable of a container's environment, in which the kubelet replaces $(NAME).
+*/}}
+{{- define "common.envJSON" -}}
+{{ toJson . | replace "$" "\\u0024" }}
+{{- end }}
+
+{{/*
 A Job that makes a service known to Keystone: its user with the roles it needs in the service project,
 its entry in the catalog and its endpoints. Running it again changes what differs and nothing else.
 (list $ "glance" (dict
@@ -101,67 +167,56 @@ its entry in the catalog and its endpoints. Running it again changes what differ
 {{- $root := index . 0 -}}
 {{- $name := index . 1 -}}
 {{- $identity := index . 2 -}}
-apiVersion: batch/v1
-kind: Job
-metadata:
-  name: {{ include "common.identityJobName" . }}
-  labels: {{- include "common.labels" (list $root (printf "%s-identity" $name)) | nindent 4 }}
-spec:
-  backoffLimit: 20
-  template:
-    metadata:
-      labels: {{- include "common.podLabels" (list $root (printf "%s-identity" $name)) | nindent 8 }}
-    spec:
-      serviceAccountName: {{ index . 3 }}
-      restartPolicy: OnFailure
-      securityContext: {{- include "common.podSecurityContext" $root | nindent 8 }}
-      {{- with (include "common.jobAffinity" (list $root $identity.service)) }}
-      affinity: {{- . | nindent 8 }}
-      {{- end }}
-      initContainers: {{- include "common.wait" (list $root (list (printf "--http=%s" (include "common.keystoneURL" (list $root $identity.service))))) | nindent 8 }}
-      containers:
-        - name: identity
-          image: {{ include "common.image" (list $root "openstackclient") }}
-          imagePullPolicy: {{ $root.Values.global.images.pull_policy }}
-          securityContext: {{- include "common.securityContext" $root | nindent 12 }}
-          command: [/bin/sh, -euc]
-          args:
-            - |
-              domain={{ $root.Values.global.service_account.domain | squote }}
-              project={{ $root.Values.global.service_account.project | squote }}
-              user={{ $identity.user | squote }}
-              openstack domain show "$domain" >/dev/null || openstack domain create "$domain"
-              openstack project create --or-show --domain "$domain" "$project" >/dev/null
-              openstack user create --or-show --domain "$domain" --password "$SERVICE_PASSWORD" "$user" >/dev/null
-              openstack user set --domain "$domain" --password "$SERVICE_PASSWORD" "$user"
-              {{- range $identity.roles }}
-              openstack role create --or-show {{ . }} >/dev/null
-              openstack role add --user "$user" --user-domain "$domain" --project "$project" --project-domain "$domain" {{ . }}
-              {{- end }}
-              endpoint() { # TYPE INTERFACE URL
-                id=$(openstack endpoint list --service "$1" --interface "$2" --region "$OS_REGION_NAME" -f value -c ID | head -n 1)
-                if [ -n "$id" ]; then
-                  openstack endpoint set --url "$3" "$id"
-                else
-                  openstack endpoint create --region "$OS_REGION_NAME" "$1" "$2" "$3" >/dev/null
-                fi
-                echo "$1 $2 $3"
-              }
-              {{- range $identity.catalog }}
-              openstack service list -f value -c Type | grep -qxF {{ .type }} || openstack service create --name {{ .name }} {{ .type }} >/dev/null
-              endpoint {{ .type }} public {{ .public | squote }}
-              endpoint {{ .type }} internal {{ .internal | squote }}
-              endpoint {{ .type }} admin {{ .internal | squote }}
-              {{- end }}
-          env:
-            {{- include "common.adminEnv" (list $root $identity.service) | nindent 12 }}
-            {{- include "common.secretEnv" (list $root "SERVICE_PASSWORD" (printf "%s-password" $name)) | nindent 12 }}
-            - {name: HOME, value: /tmp}
-          volumeMounts:
-            - {name: tmp, mountPath: /tmp}
-          resources:
-            requests: {cpu: 50m, memory: 128Mi}
-      volumes:
-        - name: tmp
-          emptyDir: {}
+{{ include "common.openstackJob" (list $root (printf "%s-identity" $name) (dict
+    "job" (include "common.identityJobName" .)
+    "account" (index . 3)
+    "service" $identity.service
+    "waits" (list (printf "--http=%s" (include "common.keystoneURL" (list $root $identity.service))))
+    "wanted" (dict
+      "region" $root.Values.global.openstack.region
+      "domain" $root.Values.global.service_account.domain
+      "project" $root.Values.global.service_account.project
+      "user" $identity.user
+      "roles" $identity.roles
+      "catalog" $identity.catalog)
+    "passwords" (dict "PASSWORD" (printf "%s-password" $name))
+    "script" (include "common.identityScript" $root))) }}
+{{- end }}
+
+{{- define "common.identityScript" -}}
+import json, os, openstack
+
+wanted = json.loads(os.environ["WANTED"])
+identity = openstack.connect().identity
+
+def first(found):
+    return next(iter(found), None)
+
+domain = first(identity.domains(name=wanted["domain"])) or identity.create_domain(name=wanted["domain"])
+project = (first(identity.projects(name=wanted["project"], domain_id=domain.id))
+           or identity.create_project(name=wanted["project"], domain_id=domain.id))
+user = first(identity.users(name=wanted["user"], domain_id=domain.id))
+if user:
+    identity.update_user(user, password=os.environ["PASSWORD"])
+else:
+    user = identity.create_user(name=wanted["user"], domain_id=domain.id, password=os.environ["PASSWORD"])
+for name in wanted["roles"]:
+    role = first(identity.roles(name=name)) or identity.create_role(name=name)
+    identity.assign_project_role_to_user(project, user, role)
+print("user", user.name, "has the roles", *wanted["roles"], flush=True)
+
+region = wanted["region"]
+if not first(r for r in identity.regions() if r.id == region):
+    identity.create_region(id=region)
+for entry in wanted["catalog"]:
+    service = (first(s for s in identity.services() if s.type == entry["type"])
+               or identity.create_service(type=entry["type"], name=entry["name"]))
+    for interface, key in ("public", "public"), ("internal", "internal"), ("admin", "internal"):
+        url = entry[key]
+        endpoint = first(identity.endpoints(service_id=service.id, interface=interface, region_id=region))
+        if not endpoint:
+            identity.create_endpoint(service_id=service.id, interface=interface, region_id=region, url=url)
+        elif endpoint.url != url:
+            identity.update_endpoint(endpoint, url=url)
+        print(service.type, interface, url, flush=True)
 {{- end }}

@@ -11,6 +11,36 @@
 {{- end }}
 
 {{/*
+The domain of the users that stacks make, with its admin, and the roles of those who make stacks; the cloud's
+admin is one of these.
+*/}}
+{{- define "heat.domainScript" -}}
+import json, os, openstack
+
+wanted = json.loads(os.environ["WANTED"])
+cloud = openstack.connect()
+identity = cloud.identity
+
+def first(found):
+    return next(iter(found), None)
+
+def role(name):
+    return first(identity.roles(name=name)) or identity.create_role(name=name)
+
+domain = (first(identity.domains(name=wanted["domain"]))
+          or identity.create_domain(name=wanted["domain"], description="Users that stacks make"))
+user = first(identity.users(name=wanted["user"], domain_id=domain.id))
+if user:
+    identity.update_user(user, password=os.environ["PASSWORD"])
+else:
+    user = identity.create_user(name=wanted["user"], domain_id=domain.id, password=os.environ["PASSWORD"])
+identity.assign_domain_role_to_user(domain, user, role("admin"))
+role("heat_stack_user")
+identity.assign_project_role_to_user(cloud.current_project_id, cloud.current_user_id, role("heat_stack_owner"))
+print("domain", domain.name, "and its admin", user.name, "are there", flush=True)
+{{- end }}
+
+{{/*
 What Keystone knows of Heat, for common.identityJob. Keystone fills %(tenant_id)s in.
 */}}
 {{- define "heat.identity" -}}

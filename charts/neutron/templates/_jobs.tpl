@@ -28,51 +28,72 @@ ports, and for looking up the names of projects.
 {{- end }}
 
 {{/*
-The networks to make, as a script; empty when there are none.
+The networks to make, as JSON: external with Open vSwitch alone, internal, and the router between them where there are
+both. Empty when there are none.
 */}}
-{{- define "neutron.bootstrapScript" -}}
+{{- define "neutron.bootstrapNetworks" -}}
 {{- $openvswitch := eq .Values.global.network.backend "openvswitch" -}}
-{{- $external := and $openvswitch .Values.bootstrap.external.enable -}}
 {{- $internal := .Values.bootstrap.internal.enable -}}
 {{- if kindIs "invalid" $internal }}{{ $internal = $openvswitch }}{{ end -}}
-{{- if or $external $internal -}}
-exists() { # KIND NAME: whether the admin's project has one
-  openstack $1 list --project "$OS_PROJECT_NAME" --project-domain "$OS_PROJECT_DOMAIN_NAME" --name "$2" -f value -c ID | grep -q .
-}
-{{- with .Values.bootstrap.external }}
-{{- if $external }}
-exists network {{ .net_name }} ||
-  openstack network create {{ .net_name }} --external --provider-network-type flat --provider-physical-network {{ .physnet }} >/dev/null
-exists subnet {{ .subnet_name }} ||
-  openstack subnet create {{ .subnet_name }} --network {{ .net_name }} --no-dhcp --subnet-range {{ .network }}
-  {{- with .gateway }} --gateway {{ . }}{{ end }}
-  {{- with .nameserver }} --dns-nameserver {{ . }}{{ end }}
-  {{- if and .pool.start .pool.end }} --allocation-pool start={{ .pool.start }},end={{ .pool.end }}{{ end }} >/dev/null
-echo "network {{ .net_name }} is there"
-{{- end }}
-{{- end }}
-{{- with .Values.bootstrap.internal }}
-{{- if $internal }}
-exists "subnet pool" {{ .subnetpool_name }} ||
-  openstack subnet pool create {{ .subnetpool_name }} --pool-prefix {{ .pool_prefix }} --default-prefix-length {{ .subnet_prefix_length | int }} >/dev/null
-exists network {{ .net_name }} ||
-  openstack network create {{ .net_name }}{{ if not $openvswitch }} --share --provider-network-type local{{ end }} >/dev/null
-exists subnet {{ .subnet_name }} ||
-  openstack subnet create {{ .subnet_name }} --network {{ .net_name }} --subnet-pool {{ .subnetpool_name }}{{ range .dns_servers }} --dns-nameserver {{ . }}{{ end }} >/dev/null
-echo "network {{ .net_name }} is there"
-{{- end }}
-{{- end }}
-{{- if and $external $internal }}
-{{- $router := .Values.bootstrap.router.name }}
-exists router {{ $router }} || openstack router create {{ $router }} >/dev/null
-openstack router set {{ $router }} --external-gateway {{ .Values.bootstrap.external.net_name }}
-openstack port list --router {{ $router }} --network {{ .Values.bootstrap.internal.net_name }} -f value -c ID | grep -q . ||
-  openstack router add subnet {{ $router }} {{ .Values.bootstrap.internal.subnet_name }}
-echo "router {{ $router }} is there"
-{{- end }}
-{{- end }}
+{{- $wanted := dict -}}
+{{- if and $openvswitch .Values.bootstrap.external.enable -}}
+{{- $_ := set $wanted "external" .Values.bootstrap.external -}}
+{{- end -}}
+{{- if $internal -}}
+{{- $_ := set $wanted "internal" (merge (dict "routed" (not $openvswitch)) .Values.bootstrap.internal) -}}
+{{- end -}}
+{{- if and $wanted.external $wanted.internal -}}
+{{- $_ := set $wanted "router" .Values.bootstrap.router -}}
+{{- end -}}
+{{- with $wanted }}{{ toJson . }}{{ end -}}
 {{- end }}
 
 {{- define "neutron.bootstrapJob" -}}
-{{ include "common.jobName" (list . "neutron-bootstrap" (include "neutron.bootstrapScript" .)) }}
+{{ include "common.jobName" (list . "neutron-bootstrap" (include "neutron.bootstrapNetworks" .)) }}
+{{- end }}
+
+{{- define "neutron.bootstrapScript" -}}
+import ipaddress, json, os, openstack
+
+wanted = json.loads(os.environ["WANTED"])
+cloud = openstack.connect()
+network, project = cloud.network, cloud.current_project_id
+
+def first(found):
+    return next(iter(found), None)
+
+def there(kind, name, make):
+    found = first(kind(name=name, project_id=project)) or make(name)
+    print(type(found).__name__.lower(), name, "is there", flush=True)
+    return found
+
+if "external" in wanted:
+    external = wanted["external"]
+    outside = there(network.networks, external["net_name"], lambda name: network.create_network(
+        name=name, is_router_external=True, provider_network_type="flat", provider_physical_network=external["physnet"]))
+    options = {}
+    if external.get("gateway"):
+        options["gateway_ip"] = external["gateway"]
+    if external.get("nameserver"):
+        options["dns_nameservers"] = [external["nameserver"]]
+    if external["pool"].get("start") and external["pool"].get("end"):
+        options["allocation_pools"] = [external["pool"]]
+    there(network.subnets, external["subnet_name"], lambda name: network.create_subnet(
+        name=name, network_id=outside.id, cidr=external["network"], is_dhcp_enabled=False,
+        ip_version=ipaddress.ip_network(external["network"]).version, **options))
+if "internal" in wanted:
+    internal = wanted["internal"]
+    pool = there(network.subnet_pools, internal["subnetpool_name"], lambda name: network.create_subnet_pool(
+        name=name, prefixes=[internal["pool_prefix"]], default_prefix_length=internal["subnet_prefix_length"]))
+    options = {"is_shared": True, "provider_network_type": "local"} if internal["routed"] else {}
+    inside = there(network.networks, internal["net_name"], lambda name: network.create_network(name=name, **options))
+    subnet = there(network.subnets, internal["subnet_name"], lambda name: network.create_subnet(
+        name=name, network_id=inside.id, ip_version=pool.ip_version, subnet_pool_id=pool.id,
+        dns_nameservers=internal["dns_servers"]))
+if "router" in wanted:
+    router = there(network.routers, wanted["router"]["name"], lambda name: network.create_router(name=name))
+    if (router.external_gateway_info or {}).get("network_id") != outside.id:
+        network.update_router(router, external_gateway_info={"network_id": outside.id})
+    if not first(network.ports(device_id=router.id, network_id=inside.id)):
+        network.add_interface_to_router(router, subnet_id=subnet.id)
 {{- end }}

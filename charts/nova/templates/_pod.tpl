@@ -156,6 +156,17 @@ How Keystone knows Nova, as JSON for common.identityJob.
 {{ include "common.identityJobName" (list . "nova" (include "nova.identity" . | fromJson)) }}
 {{- end }}
 
+{{- define "nova.bootstrapScript" -}}
+import json, os, openstack
+
+compute = openstack.connect().compute
+there = {flavor.name for flavor in compute.flavors(details=False, is_public="None")}
+for flavor in json.loads(os.environ["WANTED"]):
+    if flavor["name"] not in there:
+        compute.create_flavor(**flavor)
+    print("flavor", flavor["name"], "is there", flush=True)
+{{- end }}
+
 {{- define "nova.bootstrapJob" -}}
 {{ include "common.jobName" (list . "nova-bootstrap" (toJson .Values.bootstrap)) }}
 {{- end }}
