@@ -36,7 +36,9 @@ func startBirds(t *testing.T) birds {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keepRunning(t, log, "bird", nil, "bird", "-f", "-c", b.file("reflector", "conf"), "-s", b.file("reflector", "ctl"))
+	keepRunning(t, log, "bird", nil, func() ([]string, error) {
+		return []string{"bird", "-f", "-c", b.file("reflector", "conf"), "-s", b.file("reflector", "ctl")}, nil
+	})
 	for _, node := range cluster.Nodes {
 		write(t, b.file(node.Name, "conf"), standInForConfd(t, node, nil))
 		t.Cleanup(func() { onNode(t, node.Name, "ip", "route", "flush", "proto", "bird") })

@@ -230,55 +230,58 @@ func (i installation) pingBetween(t *testing.T, from, to string) error {
 
 // enter returns the command line that runs another inside a node, as what the
 // node's init starts.
-func enter(t *testing.T, node string, args ...string) []string {
-	t.Helper()
-	own(t)
+func enter(node string, args ...string) ([]string, error) {
 	var init struct{ PID int }
 	data, err := os.ReadFile(filepath.Join(os.Getenv("CCP_E2E_DIR"), "nodes", node, "init"))
 	if err == nil {
 		err = json.Unmarshal(data, &init)
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return slices.Concat([]string{"nsenter", "--target", strconv.Itoa(init.PID), "--mount", "--uts", "--ipc", "--net", "--pid", "--"}, args)
+	return slices.Concat([]string{"nsenter", "--target", strconv.Itoa(init.PID), "--mount", "--uts", "--ipc", "--net", "--pid", "--"}, args), err
 }
 
 // onNode runs a command on a node and returns what it printed.
 func onNode(t *testing.T, node string, args ...string) string {
 	t.Helper()
-	line := enter(t, node, args...)
+	own(t)
+	line, err := enter(node, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
 	return run(t, "", line[0], line[1:]...)
 }
 
-// startOnNode keeps a program running on a node, see keepRunning. Its log is with
-// those of the node's servers.
+// startOnNode keeps a program running on a node, see keepRunning, also when the node
+// was started again. Its log is with those of the node's servers.
 func startOnNode(t *testing.T, node, name string, environment []string, args ...string) {
 	t.Helper()
-	line := enter(t, node, args...)
+	own(t)
 	log, err := os.OpenFile(filepath.Join(os.Getenv("CCP_E2E_DIR"), "logs", node, name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}
-	keepRunning(t, log, name, environment, line...)
+	keepRunning(t, log, name, environment, func() ([]string, error) { return enter(node, args...) })
 }
 
 // keepRunning keeps a program running until the test ends, as an init does: when
 // it ends it is started again. Its environment is the test's and what is given.
-func keepRunning(t *testing.T, log *os.File, name string, environment []string, line ...string) {
+func keepRunning(t *testing.T, log *os.File, name string, environment []string, line func() ([]string, error)) {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
 		for ctx.Err() == nil {
-			cmd := exec.CommandContext(ctx, line[0], line[1:]...)
-			cmd.Env = append(os.Environ(), environment...)
-			cmd.Stdout, cmd.Stderr = log, log
-			// nsenter waits for the program, which is a process of its own.
-			cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-			cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-			fmt.Fprintf(log, "%s ended: %v\n", name, cmd.Run())
+			args, err := line()
+			if err == nil {
+				cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+				cmd.Env = append(os.Environ(), environment...)
+				cmd.Stdout, cmd.Stderr = log, log
+				// nsenter waits for the program, which is a process of its own.
+				cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+				cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+				err = cmd.Run()
+			}
+			fmt.Fprintf(log, "%s ended: %v\n", name, err)
 			select {
 			case <-ctx.Done():
 			case <-time.After(time.Second):

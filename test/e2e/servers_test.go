@@ -86,6 +86,10 @@ openstack security group rule create --proto tcp --dst-port 80 default > /dev/nu
 		t.Error(err)
 	}
 
+	if os.Getenv("E2E_FELIX") != "" { // the stand-in knows no policies
+		t.Run("security groups", func(t *testing.T) { cloud.securityGroups(t, pod, one) })
+		t.Run("one policy over servers and pods", func(t *testing.T) { cloud.policy(t, pod, one, two) })
+	}
 	t.Run("servers survive libvirt's pod", func(t *testing.T) {
 		process, up := qemu(t, one), cloud.runs(t, one, 0)
 		cloud.replacePod(t, "nova-libvirt", "node2")
@@ -98,6 +102,7 @@ openstack security group rule create --proto tcp --dst-port 80 default > /dev/nu
 		cloud.run(t, "openstack server reboot --hard --wait one")
 		reachable(one)
 	})
+	cloud.faults(t, one, reachable)
 	t.Run("a deleted server leaves nothing", func(t *testing.T) {
 		tap := calico.endpoint(t, two)["interfaceName"].(string)
 		cloud.delete(t, "two")
@@ -130,6 +135,89 @@ openstack security group rule create --proto tcp --dst-port 80 default > /dev/nu
 	}
 	birds.route(t, "node1", one.address(t), "")
 	calico.left(t)
+}
+
+// securityGroups takes away the rule by which a pod asks a server, and gives it
+// back.
+func (c cloud) securityGroups(t *testing.T, pod installation, s server) {
+	t.Helper()
+	ask := func() error { return pod.pingBetween(t, s.address(t), "127.0.0.1") }
+	if err := ask(); err != nil {
+		t.Fatal(err)
+	}
+	c.run(t, "openstack security group rule delete $(openstack security group rule list default --protocol tcp -f value -c ID)")
+	eventually(t, time.Minute, refused(ask))
+	if err := pod.ping(t, s.address(t)); err != nil {
+		t.Errorf("the rule for ICMP is still there: %v", err)
+	}
+	c.run(t, "openstack security group rule create --proto tcp --dst-port 80 default > /dev/null")
+	eventually(t, time.Minute, ask)
+}
+
+// refused turns a condition round.
+func refused(condition func() error) func() error {
+	return func() error {
+		if condition() == nil {
+			return errors.New("it is let through")
+		}
+		return nil
+	}
+}
+
+// policy gives the servers and a pod the policy of examples/policy. The pods of
+// this cluster are not Calico's, so the pod's endpoint is written for it, on a
+// node that has no Felix.
+func (c cloud) policy(t *testing.T, pod installation, one, two server) {
+	t.Helper()
+	stranger := pinger(t, "node3")
+	example, err := os.ReadFile(repository("examples/policy/policy.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	group := strings.TrimSpace(c.run(t, "openstack security group show default -f value -c id"))
+	text := strings.ReplaceAll(string(example), "SECURITY_GROUP_ID", group)
+	var policy object
+	unmarshal(t, run(t, text, "kubectl", "patch", "--local", "--filename=-", "--type=merge", "--output=json",
+		`--patch={"metadata": {"name": "default.shop"}, "spec": {"tier": "default"}}`), &policy)
+	key := resourcesPrefix + "globalnetworkpolicies/default.shop"
+	endpoint := resourcesPrefix + "workloadendpoints/shop/elsewhere-k8s-api-eth0"
+	t.Cleanup(func() { etcdctl(t, 3, "", "del", key) })
+	t.Cleanup(func() { etcdctl(t, 3, "", "del", endpoint) })
+
+	etcdctl(t, 3, marshal(t, policy), "put", key)
+	ping := func(pod installation, s server) func() error {
+		return func() error { return pod.ping(t, s.address(t)) }
+	}
+	for _, s := range []server{one, two} {
+		eventually(t, time.Minute, refused(ping(pod, s)))
+		eventually(t, time.Minute, refused(ping(stranger, s)))
+	}
+	address := strings.TrimSpace(pod.kubectl(t, "get", "pod", "pinger", "--output=jsonpath={.status.podIP}"))
+	etcdctl(t, 3, marshal(t, object{
+		"apiVersion": "projectcalico.org/v3", "kind": "WorkloadEndpoint",
+		"metadata": object{
+			"name": "elsewhere-k8s-api-eth0", "namespace": "shop", "uid": "6d0bc5d8-4fa1-4a41-8d4c-1f3a5e2a7c11",
+			"creationTimestamp": "2026-01-01T00:00:00Z",
+			"labels":            object{"projectcalico.org/orchestrator": "k8s", "projectcalico.org/namespace": "shop", "app": "api"},
+		},
+		"spec": object{
+			"orchestrator": "k8s", "node": "elsewhere", "pod": "api", "endpoint": "eth0", "containerID": "api",
+			"interfaceName": "cali0e2e", "ipNetworks": []string{address + "/32"}, "profiles": []string{"kns.shop"},
+		},
+	}), "put", endpoint)
+	for _, s := range []server{one, two} {
+		eventually(t, time.Minute, ping(pod, s))
+	}
+	if err := pod.pingBetween(t, one.address(t), two.address(t)); err != nil {
+		t.Errorf("the policy's servers: %v", err)
+	}
+	for _, s := range []server{one, two} {
+		if err := refused(ping(stranger, s))(); err != nil {
+			t.Errorf("a pod without the label reaches %s: %v", s.Name, err)
+		}
+	}
+	etcdctl(t, 3, "", "del", key)
+	eventually(t, time.Minute, ping(stranger, one))
 }
 
 // endpoint returns the spec of a server's WorkloadEndpoint.

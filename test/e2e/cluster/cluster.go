@@ -87,7 +87,7 @@ func (c *Cluster) Environment() []string {
 		"KUBECONFIG=" + c.Kubeconfig(),
 		"KUBECACHEDIR=" + c.path("kubectl"), // what clients remember of it, else in the home folder
 		"TMPDIR=" + c.path("tmp"),           // what a command that is killed leaves there goes too
-		"CCP_E2E_DIR=" + c.Dir, "CCP_E2E_ETCD=" + Etcd, "CCP_E2E_REGISTRY=" + Registry,
+		"CCP_E2E_DIR=" + c.Dir, "CCP_E2E_BIN=" + c.Bin, "CCP_E2E_ETCD=" + Etcd, "CCP_E2E_REGISTRY=" + Registry,
 	}
 }
 
@@ -158,6 +158,31 @@ func (c *Cluster) up(ctx context.Context) error {
 	}
 	c.Log("DNS ready")
 	return c.kubectl(ctx, "", "--namespace=kube-system", "rollout", "status", "deployment/coredns", "--timeout=2m")
+}
+
+// Restart stops a node as a power cut does, and starts it again: what was in its
+// memory is gone, as /run is, and what was on its disk is there. It returns when the
+// node is ready.
+func (c *Cluster) Restart(ctx context.Context, name string) error {
+	for _, node := range Nodes {
+		if node.Name != name {
+			continue
+		}
+		if err := c.stopNode(node); err != nil {
+			return err
+		}
+		if err := os.RemoveAll(c.path("nodes", name, "own", "run")); err != nil {
+			return err
+		}
+		if err := c.startNode(ctx, node); err != nil {
+			return err
+		}
+		// The kubelet says so anew when it has started, and until then it is from before.
+		return wait(ctx, 2*time.Minute, func() error {
+			return c.kubectl(ctx, "", "wait", "--for=condition=Ready", "node/"+name, "--timeout=1m")
+		})
+	}
+	return fmt.Errorf("there is no node %s", name)
 }
 
 // Down takes the cluster down: nodes with all they run, interfaces, control

@@ -24,7 +24,7 @@ import (
 	"github.com/helm-ccp/helm-ccp/test/e2e/cluster"
 )
 
-const usage = `usage: e2e-cluster check | up | down | run COMMAND [ARGUMENT]...
+const usage = `usage: e2e-cluster check | up | down | restart NODE | run COMMAND [ARGUMENT]...
 The cluster's state is in CCP_E2E_DIR (_out/e2e), binaries are in CCP_E2E_BIN (bin)`
 
 func main() {
@@ -58,6 +58,8 @@ func command(ctx context.Context, args []string) error {
 		return nil
 	case len(args) == 1 && args[0] == "down":
 		return c.Down()
+	case len(args) == 2 && args[0] == "restart":
+		return c.Restart(ctx, args[1])
 	case len(args) > 1 && args[0] == "run":
 		return run(ctx, c, args[1:])
 	}
