@@ -30,19 +30,19 @@ func (c cloud) faults(t *testing.T, running server, reachable func(server)) {
 				_, err := c.tryRun(t, "for id in $(openstack server list --name '^"+name+"$' -f value -c ID); do openstack server delete --wait $id; done")
 				return err
 			})
-			c.create(t, name, node, "vms")
+			c.create(t, name, node, "vms", "shop")
 		}
 		reachable(c.active(t, name))
 		c.delete(t, name)
 		reachable(running)
 	}
 	t.Run("MariaDB and RabbitMQ are killed while a server is made", func(t *testing.T) {
-		c.create(t, "three", "node3", "vms")
+		c.create(t, "three", "node3", "vms", "shop")
 		c.kubectl(t, "delete", "pods", "mariadb-0", "rabbitmq-0", "--grace-period=0", "--force")
 		mended(t, "three", "node3")
 	})
 	t.Run("etcd stands still while a port is bound", func(t *testing.T) {
-		c.create(t, "four", "node3", "vms") // Nova has taken it, and binds its port in the next seconds
+		c.create(t, "four", "node3", "vms", "shop") // Nova has taken it, and binds its port in the next seconds
 		still := true
 		all := func(what syscall.Signal) {
 			for _, node := range cluster.Nodes {

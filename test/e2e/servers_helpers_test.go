@@ -101,11 +101,12 @@ func (s server) address(t *testing.T) string {
 	return all[0]
 }
 
-// create asks for a server of the image guest on a node.
-func (c cloud) create(t *testing.T, name, node, network string) {
+// create asks for a server of the image guest on a node, in a network and a
+// security group.
+func (c cloud) create(t *testing.T, name, node, network, group string) {
 	t.Helper()
-	c.run(t, fmt.Sprintf("openstack server create --image guest --flavor m1.test --network %s --availability-zone nova:%s %s -f value -c id",
-		network, node, name))
+	c.run(t, fmt.Sprintf("openstack server create --image guest --flavor m1.test --network %s --security-group %s --availability-zone nova:%s %s -f value -c id",
+		network, group, node, name))
 }
 
 // show returns what OpenStack says of a server.

@@ -31,8 +31,8 @@ func TestServersOpenvswitch(t *testing.T) {
 	cloud.run(t, `
 openstack security group rule create --proto icmp default > /dev/null
 openstack security group rule create --proto tcp --dst-port 80 default > /dev/null`)
-	cloud.create(t, "one", "node2", "int-net")
-	cloud.create(t, "two", "node3", "int-net")
+	cloud.create(t, "one", "node2", "int-net", "default")
+	cloud.create(t, "two", "node3", "int-net", "default")
 	one, two := cloud.active(t, "one"), cloud.active(t, "two")
 
 	// The networks are those that the chart has made.

@@ -49,10 +49,11 @@ func TestServersCalico(t *testing.T) {
 	cloud.run(t, `
 openstack network create --provider-network-type local --share vms > /dev/null
 openstack subnet create --network vms --subnet-range 10.65.0.0/24 vms > /dev/null
-openstack security group rule create --proto icmp default > /dev/null
-openstack security group rule create --proto tcp --dst-port 80 default > /dev/null`)
-	cloud.create(t, "one", "node2", "vms")
-	cloud.create(t, "two", "node3", "vms")
+openstack security group create shop > /dev/null
+openstack security group rule create --proto icmp shop > /dev/null
+openstack security group rule create --proto tcp --dst-port 80 shop > /dev/null`)
+	cloud.create(t, "one", "node2", "vms", "shop")
+	cloud.create(t, "two", "node3", "vms", "shop")
 	one, two := cloud.active(t, "one"), cloud.active(t, "two")
 	for _, s := range []server{one, two} {
 		if told := cloud.told(t, s, "address"); told != s.address(t) {
@@ -102,7 +103,9 @@ openstack security group rule create --proto tcp --dst-port 80 default > /dev/nu
 		cloud.run(t, "openstack server reboot --hard --wait one")
 		reachable(one)
 	})
-	cloud.faults(t, one, reachable)
+	if os.Getenv("E2E_FELIX") != "" { // they take minutes, which the run with the stand-ins has not
+		cloud.faults(t, one, reachable)
+	}
 	t.Run("a deleted server leaves nothing", func(t *testing.T) {
 		tap := calico.endpoint(t, two)["interfaceName"].(string)
 		cloud.delete(t, "two")
@@ -145,12 +148,12 @@ func (c cloud) securityGroups(t *testing.T, pod installation, s server) {
 	if err := ask(); err != nil {
 		t.Fatal(err)
 	}
-	c.run(t, "openstack security group rule delete $(openstack security group rule list default --protocol tcp -f value -c ID)")
+	c.run(t, "openstack security group rule delete $(openstack security group rule list shop --protocol tcp -f value -c ID)")
 	eventually(t, time.Minute, refused(ask))
 	if err := pod.ping(t, s.address(t)); err != nil {
 		t.Errorf("the rule for ICMP is still there: %v", err)
 	}
-	c.run(t, "openstack security group rule create --proto tcp --dst-port 80 default > /dev/null")
+	c.run(t, "openstack security group rule create --proto tcp --dst-port 80 shop > /dev/null")
 	eventually(t, time.Minute, ask)
 }
 
@@ -174,7 +177,7 @@ func (c cloud) policy(t *testing.T, pod installation, one, two server) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	group := strings.TrimSpace(c.run(t, "openstack security group show default -f value -c id"))
+	group := strings.TrimSpace(c.run(t, "openstack security group show shop -f value -c id"))
 	text := strings.ReplaceAll(string(example), "SECURITY_GROUP_ID", group)
 	var policy object
 	unmarshal(t, run(t, text, "kubectl", "patch", "--local", "--filename=-", "--type=merge", "--output=json",

@@ -161,8 +161,8 @@ func (c *Cluster) up(ctx context.Context) error {
 }
 
 // Restart stops a node as a power cut does, and starts it again: what was in its
-// memory is gone, as /run is, and what was on its disk is there. It returns when the
-// node is ready.
+// memory is gone, as /run is, and what was on its disk is there. It returns when
+// the node is ready, which the API server may say of it from before, too.
 func (c *Cluster) Restart(ctx context.Context, name string) error {
 	for _, node := range Nodes {
 		if node.Name != name {
@@ -171,16 +171,24 @@ func (c *Cluster) Restart(ctx context.Context, name string) error {
 		if err := c.stopNode(node); err != nil {
 			return err
 		}
+		for _, end := range hostEnds(node) { // they go with the node, but not at once
+			if err := unlink(end); err != nil {
+				return err
+			}
+		}
 		if err := os.RemoveAll(c.path("nodes", name, "own", "run")); err != nil {
 			return err
+		}
+		for _, hierarchy := range hierarchies() {
+			path := filepath.Join(hierarchy, cgroup, name)
+			if err := errors.Join(removeCgroup(path), makeCgroup(path)); err != nil {
+				return err
+			}
 		}
 		if err := c.startNode(ctx, node); err != nil {
 			return err
 		}
-		// The kubelet says so anew when it has started, and until then it is from before.
-		return wait(ctx, 2*time.Minute, func() error {
-			return c.kubectl(ctx, "", "wait", "--for=condition=Ready", "node/"+name, "--timeout=1m")
-		})
+		return c.kubectl(ctx, "", "wait", "--for=condition=Ready", "node/"+name, "--timeout=2m")
 	}
 	return fmt.Errorf("there is no node %s", name)
 }
