@@ -116,6 +116,7 @@ func (a *argoApp) announce(deployment *chart.Deployment) []argoParameter {
 		placement, _ = global["placement"].(string)
 	}
 	return []argoParameter{
+		{Name: "release_name", Title: "Name of the release", Tooltip: "that of the Application, if not given", String: a.name},
 		{Name: "files", Title: "ccp.yaml files", Tooltip: "read in order, later ones win", CollectionType: "array", Array: a.files},
 		{Name: "network", Title: "Network", Tooltip: "calico or openvswitch", String: network},
 		{Name: "release", Title: "OpenStack release", Tooltip: "newton … gazpacho", String: release},
@@ -134,7 +135,6 @@ func readArgoApp(getenv func(string) string) (*argoApp, error) {
 		return nil, err
 	}
 	app := &argoApp{
-		name:      cmp.Or(getenv("ARGOCD_APP_NAME"), "ccp"),
 		namespace: getenv("ARGOCD_APP_NAMESPACE"),
 		root:      repositoryOf(folder, getenv("ARGOCD_APP_SOURCE_PATH")),
 		files:     []string{"ccp.yaml"},
@@ -142,14 +142,14 @@ func readArgoApp(getenv func(string) string) (*argoApp, error) {
 	if err := app.readCluster(getenv); err != nil {
 		return nil, err
 	}
-	texts := map[string]*string{"network": &app.network, "release": &app.release, "placement": &app.placement, "nodes": &app.nodes, "chart": &app.chart}
+	texts := map[string]*string{"release_name": &app.name, "network": &app.network, "release": &app.release, "placement": &app.placement, "nodes": &app.nodes, "chart": &app.chart}
 	lists := map[string]*[]string{"files": &app.files, "values": &app.values}
 	for name, to := range texts {
 		*to = getenv("ARGOCD_ENV_CCP_" + strings.ToUpper(name))
 	}
 	for name, to := range lists {
 		if value := getenv("ARGOCD_ENV_CCP_" + strings.ToUpper(name)); value != "" {
-			*to = strings.Split(value, ",")
+			*to = namesOf(strings.Split(value, ","))
 		}
 	}
 	var given []argoParameter
@@ -164,14 +164,40 @@ func readArgoApp(getenv func(string) string) (*argoApp, error) {
 		case text != nil && parameter.Array == nil:
 			*text = parameter.String
 		case list != nil && parameter.String == "":
-			*list = parameter.Array
+			*list = namesOf(parameter.Array)
 		case text == nil && list == nil:
-			return nil, wrongf("the Application's plugin parameter %q is unknown; there are files, network, release, placement, nodes, chart, values", parameter.Name)
+			return nil, wrongf("the Application's plugin parameter %q is unknown; there are release_name, files, network, release, placement, nodes, chart, values", parameter.Name)
 		default:
 			return nil, wrongf("the Application's plugin parameter %q: want %s", parameter.Name, map[bool]string{true: "a string", false: "an array"}[text != nil])
 		}
 	}
+	if len(app.files) == 0 {
+		return nil, wrongf("CCP_FILES, or the parameter files, names no file: leave it out for ccp.yaml")
+	}
+	app.name = cmp.Or(app.name, applicationName(getenv("ARGOCD_APP_NAME")), "ccp")
 	return app, nil
+}
+
+// applicationName returns the name of an Application. Argo CD puts its namespace
+// before it, with _ between, where it is not Argo CD's own ("applications in any
+// namespace"), and cuts that off itself where it calls Helm.
+func applicationName(instance string) string {
+	if _, name, elsewhere := strings.Cut(instance, "_"); elsewhere {
+		return name
+	}
+	return instance
+}
+
+// namesOf returns the names in a list without the blanks around them, and
+// without those that are empty.
+func namesOf(list []string) []string {
+	var names []string
+	for _, name := range list {
+		if name = strings.TrimSpace(name); name != "" {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // apiVersion is a version of the API of Kubernetes, or a kind of one: v1,
