@@ -25,22 +25,41 @@ const (
 )
 
 // matchTimeout bounds one match of an expression that only a backtracking
-// engine understands.
-const matchTimeout = time.Second
+// engine understands, matchBudget all of them that a set makes.
+const (
+	matchTimeout = time.Second
+	matchBudget  = 10 * time.Second
+)
 
 // pattern is one key of `nodes`, compiled.
 type pattern struct {
 	source string
 	// expr is source in the spelling that both engines of Go read.
 	expr string
+	// end closes the group around expr: behind a comment, which (?x) allows, it
+	// stands in a line of its own.
+	end string
 	// linear says that Go's regexp, which takes linear time, reads expr. The
 	// rest (lookaheads, backreferences) goes to regexp2.
 	linear bool
 }
 
+// escape is a backslash and what it escapes, knownEscape one with a letter that
+// Python's expressions have a meaning for. Go's engines have one for others: \Q,
+// \E, \C, \p, \k.
+var (
+	escape      = regexp.MustCompile(`(?s)\\.`)
+	knownEscape = regexp.MustCompile(`^\\([^A-Za-z]|[AbBdDsSwWZzafnrtvxuUN])$`)
+)
+
 // compilePattern checks source. The error does not repeat it.
 func compilePattern(source string) (*pattern, error) {
-	p := &pattern{source: source, expr: translate(source)}
+	for _, e := range escape.FindAllString(source, -1) {
+		if !knownEscape.MatchString(e) {
+			return nil, fmt.Errorf("not a regular expression: bad escape %s", e)
+		}
+	}
+	p := &pattern{source: source, expr: translate(source), end: ")"}
 	_, err := regexp.Compile(p.expr)
 	if err == nil {
 		p.linear = true
@@ -53,6 +72,12 @@ func compilePattern(source string) (*pattern, error) {
 		}
 		return nil, fmt.Errorf("not a regular expression: %w", err)
 	}
+	if _, err := regexp2.Compile(p.anchored(Whole), regexp2.None); err != nil {
+		p.end = "\n)"
+		if _, err := regexp2.Compile(p.anchored(Whole), regexp2.None); err != nil {
+			return nil, fmt.Errorf("not a regular expression: %w", err)
+		}
+	}
 	return p, nil
 }
 
@@ -60,24 +85,29 @@ func compilePattern(source string) (*pattern, error) {
 // pattern takes it.
 func (p *pattern) anchored(mode Match) string {
 	if mode == Prefix {
-		return `\A(?:` + p.expr + `)`
+		return `\A(?:` + p.expr + p.end
 	}
-	return `\A(?:` + p.expr + `)\z`
+	return `\A(?:` + p.expr + p.end + `\z`
 }
 
 // matcher returns the plain reading of the pattern. The error of a match is a
-// timeout.
-func (p *pattern) matcher(mode Match) func(name string) (bool, error) {
+// timeout; left is what is left of the budget that it shares with others.
+func (p *pattern) matcher(mode Match, left *time.Duration) func(name string) (bool, error) {
 	if p.linear {
 		re := regexp.MustCompile(p.anchored(mode))
 		return func(name string) (bool, error) { return re.MatchString(name), nil }
 	}
 	re := regexp2.MustCompile(p.anchored(mode), regexp2.None)
-	re.MatchTimeout = matchTimeout
 	return func(name string) (bool, error) {
+		if *left <= 0 {
+			return false, fmt.Errorf("matching the nodes' names takes longer than %v in all; write the expressions without nested repetition", matchBudget)
+		}
+		re.MatchTimeout = min(matchTimeout, *left)
+		start := time.Now()
 		ok, err := re.MatchString(name)
+		*left -= time.Since(start)
 		if err != nil {
-			return false, fmt.Errorf("matching %q takes longer than %v; write the expression without nested repetition", name, matchTimeout)
+			return false, fmt.Errorf("matching %q takes longer than %v; write the expression without nested repetition", name, re.MatchTimeout)
 		}
 		return ok, nil
 	}

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestTranslate(t *testing.T) {
@@ -58,6 +59,12 @@ func TestMatchers(t *testing.T) {
 		{`a{,2}`, "aa", true, true},
 		{`a{,2}`, "aaa", false, true},
 		{`[[:a]+`, "[:a", true, true},
+		{`(?x)node1 # the first`, "node1", true, true},
+		{`(?x)node1 # the first`, "node10", false, true},
+		{`(?x)node1 # the )`, "node1", true, true},
+		{`(?x) node 1`, "node1", true, true},
+		{`node\\.?(?=1)1`, "node1", false, false},
+		{`\\Q`, `\Q`, true, true},
 	} {
 		p, err := compilePattern(test.pattern)
 		if err != nil {
@@ -69,16 +76,22 @@ func TestMatchers(t *testing.T) {
 			if err != nil || (len(matches) == 1) != want {
 				t.Errorf("%s takes %s as %s: %v, %v, want %v", test.pattern, test.name, mode, matches, err, want)
 			}
-			if got, err := p.matcher(mode)(test.name); err != nil || got != want {
+			if got, err := p.matcher(mode, budget())(test.name); err != nil || got != want {
 				t.Errorf("%s takes %s plainly as %s: %v, %v, want %v", test.pattern, test.name, mode, got, err, want)
 			}
 		}
 	}
 }
 
+func budget() *time.Duration {
+	all := matchBudget
+	return &all
+}
+
 func TestBadPatterns(t *testing.T) {
 	t.Parallel()
-	for _, source := range []string{`(`, `)`, `a)|(b`, `[`, `*`, `a**`, `(?P<`, `\`, `(?<!`, `(?z)`, `[b-a]`} {
+	for _, source := range []string{`(`, `)`, `a)|(b`, `[`, `*`, `a**`, `(?P<`, `\`, `(?<!`, `(?z)`, `[b-a]`,
+		`\Qnode1`, `a\E`, `[\Q]`, `\pL`, `\\\C`, `(?=a)\Qa`, `\Ka`, `(?<n>a)\k<n>`} {
 		if p, err := compilePattern(source); err == nil {
 			t.Errorf("%s compiled to %s", source, p.expr)
 		}
@@ -98,6 +111,22 @@ func TestAMatchThatTakesTooLongIsAProblem(t *testing.T) {
 	}
 	if _, _, err := m.Labels(o.Inventory.Nodes[0].Name); err == nil || !strings.HasPrefix(err.Error(), `nodes "(a+)+(?=c)": matching`) {
 		t.Error(err)
+	}
+}
+
+func TestMatchesThatTakeTooLongInAllAreAProblem(t *testing.T) {
+	t.Parallel()
+	p, err := compilePattern(`node(?=-)-1`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := time.Duration(1)
+	match := p.matcher(Whole, &left)
+	if ok, err := match("node-1"); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	if _, err := match("node-1"); left > 0 || err == nil || !strings.Contains(err.Error(), "longer than 10s in all") {
+		t.Errorf("%v is left, error %v", left, err)
 	}
 }
 
@@ -206,7 +235,7 @@ func FuzzMatch(f *testing.F) {
 // checkLiterals holds what is known without an inventory against a name.
 func checkLiterals(t *testing.T, patterns []*pattern, mode Match, name string) {
 	for _, p := range patterns {
-		takes, err := p.matcher(mode)(name)
+		takes, err := p.matcher(mode, budget())(name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -218,7 +247,7 @@ func checkLiterals(t *testing.T, patterns []*pattern, mode Match, name string) {
 			t.Errorf("%q does not take %q as %s", p.source, name, mode)
 		}
 		for _, q := range patterns {
-			if also, _ := q.matcher(mode)(name); takes && also && !mayOverlap(p, q, mode) {
+			if also, _ := q.matcher(mode, budget())(name); takes && also && !mayOverlap(p, q, mode) {
 				t.Errorf("%q and %q meet on %q as %s", p.source, q.source, name, mode)
 			}
 		}

@@ -75,9 +75,10 @@ func (e *matchError) Error() string { return e.err.Error() }
 
 func newSet(patterns []*pattern, mode Match) *set {
 	s := &set{plain: make([]func(string) (bool, error), len(patterns))}
+	left := matchBudget
 	var fast []compiled
 	for i, p := range patterns {
-		s.plain[i] = p.matcher(mode)
+		s.plain[i] = p.matcher(mode, &left)
 		if program := p.program(mode); program != nil {
 			fast = append(fast, compiled{i, program})
 		} else {
