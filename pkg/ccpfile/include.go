@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -99,7 +100,7 @@ func (l *loader) loadNamed(name string) error {
 		}
 		return nil
 	}
-	file, info, err := l.open(name)
+	file, info, err := l.open(name, l.root == nil)
 	if err != nil {
 		return err
 	}
@@ -115,7 +116,7 @@ func (l *loader) include(name string, pos Position) {
 	if !filepath.IsAbs(name) {
 		name = filepath.Join(filepath.Dir(pos.File), name)
 	}
-	file, info, err := l.open(name)
+	file, info, err := l.open(name, false)
 	if err != nil {
 		l.problems = append(l.problems, cantInclude(name, pos, err))
 		return
@@ -141,13 +142,21 @@ func cantInclude(name string, pos Position, err error) Problem {
 	return Problem{Pos: pos, Message: fmt.Sprintf("can't include %q: %v", name, err)}
 }
 
-// open opens a file, inside the root folder when there is one.
-func (l *loader) open(name string) (*os.File, fs.FileInfo, error) {
-	file, err := l.openAnywhere(name)
+// open opens a file, inside the root folder when there is one. What a user names
+// may be a pipe, as the shell's <(…) is; one in a repository would wait for ever.
+func (l *loader) open(name string, pipe bool) (*os.File, fs.FileInfo, error) {
+	flags := os.O_RDONLY
+	if !pipe {
+		flags |= syscall.O_NONBLOCK
+	}
+	file, err := l.openAnywhere(name, flags)
 	if err != nil {
 		return nil, nil, err
 	}
 	info, err := file.Stat()
+	if err == nil && !pipe && !info.Mode().IsRegular() && !info.IsDir() {
+		err = &fs.PathError{Op: "open", Path: name, Err: errors.New("not a regular file")}
+	}
 	if err != nil {
 		file.Close()
 		return nil, nil, err
@@ -155,9 +164,9 @@ func (l *loader) open(name string) (*os.File, fs.FileInfo, error) {
 	return file, info, nil
 }
 
-func (l *loader) openAnywhere(name string) (*os.File, error) {
+func (l *loader) openAnywhere(name string, flags int) (*os.File, error) {
 	if l.root == nil {
-		return os.Open(name)
+		return os.OpenFile(name, flags, 0)
 	}
 	path, err := filepath.Abs(name)
 	if err != nil {
@@ -166,7 +175,7 @@ func (l *loader) openAnywhere(name string) (*os.File, error) {
 	if path, err = filepath.Rel(l.rootDir, path); err != nil || !filepath.IsLocal(path) {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fmt.Errorf("it is outside of %s", l.rootDir)}
 	}
-	return l.root.Open(path)
+	return l.root.OpenFile(path, flags, 0)
 }
 
 // loop returns the chain of names from the file that info describes down to

@@ -159,7 +159,11 @@ type folderReader struct {
 
 func (r *folderReader) readChart(dir string) error {
 	r.ignore = ignore.Empty()
-	file, err := r.root.Open(path.Join(dir, ignore.HelmIgnore))
+	name := path.Join(dir, ignore.HelmIgnore)
+	if info, err := fs.Stat(r.root, name); err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("%s: not a regular file", name) // a pipe would wait for ever
+	}
+	file, err := r.root.Open(name)
 	if err == nil {
 		defer file.Close()
 		r.ignore, err = ignore.Parse(file)

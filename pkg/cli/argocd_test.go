@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"sigs.k8s.io/yaml"
@@ -25,6 +26,7 @@ func argoRepository(t *testing.T) (root, outside string) {
 		"repository/apps/openstack/ccp.yaml":        string(guide) + "\n---\n!include [../../base.yaml]\n",
 		"repository/apps/openstack/site.yaml":       "configs: {neutron: {plugin_agent: openvswitch}}\n",
 		"repository/apps/openstack/leaves.yaml":     "!include [../../../outside/secret.yaml]\n",
+		"repository/apps/openstack/piped.yaml":      "!include [pipe]\n",
 		"repository/apps/openstack/over.yaml":       "color: blue\n",
 		"repository/base.yaml":                      "images: {tag: from-base}\n",
 		"repository/charts/web/Chart.yaml":          "apiVersion: v2\nname: web\nversion: 1.0.0\n",
@@ -44,6 +46,15 @@ func argoRepository(t *testing.T) (root, outside string) {
 			t.Fatal(err)
 		}
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, pipe := range []string{"apps/openstack/pipe", "charts/piped/.helmignore"} {
+		file := filepath.Join(root, pipe)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := syscall.Mkfifo(file, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -147,6 +158,11 @@ func TestArgoCDRefuses(t *testing.T) {
 		"an include":              {"ARGOCD_ENV_CCP_FILES", "ccp.yaml,leaves.yaml", "leaves.yaml:1:"},
 		"no file":                 {"ARGOCD_ENV_CCP_FILES", " ,", "CCP_FILES"},
 		"a wrong release name":    {"ARGOCD_ENV_CCP_RELEASE_NAME", "a_b", `"a_b"`},
+		"a pipe":                  {"ARGOCD_ENV_CCP_FILES", "pipe", "pipe: not a regular file"},
+		"an included pipe":        {"ARGOCD_ENV_CCP_FILES", "piped.yaml", "piped.yaml:1:11: can't include \"pipe\": not a regular file"},
+		"nodes from a pipe":       {"ARGOCD_ENV_CCP_NODES", "pipe", "pipe: not a regular file"},
+		"values from a pipe":      {"ARGOCD_ENV_CCP_VALUES", "pipe", "pipe: not a regular file"},
+		"a chart with a pipe":     {"ARGOCD_ENV_CCP_CHART", "../../charts/piped", ".helmignore: not a regular file"},
 		"nodes outside":           {"ARGOCD_ENV_CCP_NODES", "../../../outside/secret.yaml", "outside of the repository"},
 		"linked nodes":            {"ARGOCD_ENV_CCP_NODES", "link.yaml", "link.yaml"},
 		"a chart outside":         {"ARGOCD_ENV_CCP_CHART", "../../../outside/web", "outside of the repository"},

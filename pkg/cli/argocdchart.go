@@ -40,6 +40,9 @@ func (a *argoApp) foreign(opts render.Options) (string, error) {
 		if err != nil {
 			return "", err
 		}
+		if err := regular(root.FS(), file); err != nil {
+			return "", err
+		}
 		data, err := fs.ReadFile(root.FS(), file)
 		if err != nil {
 			return "", err
@@ -63,6 +66,15 @@ func (a *argoApp) foreign(opts render.Options) (string, error) {
 
 // inside returns name, which is relative to the application's folder,
 // relative to the root of the repository.
+// regular returns an error for what is no file with an end, as a pipe is.
+func regular(files fs.FS, name string) error {
+	info, err := fs.Stat(files, name)
+	if err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+		err = fmt.Errorf("%s: not a regular file", name)
+	}
+	return err
+}
+
 func (a *argoApp) inside(name string) (string, error) { return insideRoot(a.root, name) }
 
 // insideRoot returns the path of a file relative to the folder root that it

@@ -176,7 +176,15 @@ func (in *input) open(name string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return os.OpenInRoot(in.root, relative)
+	root, err := os.OpenRoot(in.root)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close() // nothing was written to it
+	if err := regular(root.FS(), relative); err != nil {
+		return nil, err
+	}
+	return root.Open(relative)
 }
 
 func (in *input) askCluster(ctx context.Context) (*topology.Inventory, error) {

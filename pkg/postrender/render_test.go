@@ -267,6 +267,7 @@ func TestProblems(t *testing.T) {
 		"a tab":         {stream: named("a") + "---\na:\n\tb: 1\n", wants: []string{`^stdin:9: document 2: `}},
 		"not UTF-8":     {stream: "a: \xff\n", wants: []string{`^stdin:1: document 1: not UTF-8`}},
 		"endless alias": {stream: "a: &a [*a]\n", wants: []string{`^stdin:1: document 1: `}},
+		"many values":   {stream: "a: [" + strings.Repeat("1,", 2_000_000) + "]\n", wants: []string{`document 1: it has more than 2000000 values`}},
 		"alias bomb":    {stream: bomb(), wants: []string{`document 1: .*aliases`}},
 		"strict":        {stream: named("nobody"), strict: true, wants: []string{`document 1 \(Deployment nobody\): no service`}},
 		"strict, no place": {

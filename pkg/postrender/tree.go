@@ -2,15 +2,17 @@ package postrender
 
 import (
 	"errors"
+	"fmt"
 
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
-// maxNodes bounds what the aliases of one document may grow to.
+// maxNodes bounds the values of one document, with what its aliases stand for.
 const maxNodes = 2_000_000
 
 var (
 	errTooLarge = errors.New("its aliases stand for too much: write less of it with *aliases")
+	errTooMany  = fmt.Errorf("it has more than %d values: part it into several documents", maxNodes)
 	errEndless  = errors.New("an alias within its own anchor: it would have no end")
 )
 
@@ -25,13 +27,19 @@ func expand(tree *yaml.Node) (*yaml.Node, error) {
 type expander struct {
 	inside map[*yaml.Node]bool // anchors that are being copied
 	count  int
+	// aliases says that there are some.
+	aliases bool
 }
 
 func (e *expander) copy(n *yaml.Node) (*yaml.Node, error) {
 	if e.count++; e.count > maxNodes {
-		return nil, errTooLarge
+		if e.aliases {
+			return nil, errTooLarge
+		}
+		return nil, errTooMany
 	}
 	if n.Kind == yaml.AliasNode {
+		e.aliases = true
 		out, err := e.copy(n.Alias)
 		if err != nil {
 			return nil, err
