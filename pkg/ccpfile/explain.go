@@ -42,6 +42,8 @@ func explain(k jsonschema.ErrorKind, node *Node, secret bool) string {
 		return fmt.Sprintf("want less than %s, got %s", number(k.Want), show(k.Got, secret))
 	case *kind.MultipleOf:
 		return fmt.Sprintf("want a multiple of %s, got %s", number(k.Want), show(k.Got, secret))
+	case *kind.Not:
+		return "is one of the values that can't be here"
 	case *kind.MinLength:
 		if k.Got == 0 {
 			return "want text, got an empty string"

@@ -80,7 +80,7 @@ f:1:19: configs.neutron.metadata.port: want a multiple of 2, got 1023`},
 		{"backend: {}", `1:2: configs.neutron.backend: the key "c" is missing: add it`},
 		{"none: 5", `1:2: configs.neutron.none: not possible here: remove it`},
 		{"always: 6", `1:10: configs.neutron.always: want 5, got 6`},
-		{"neither: a", `1:11: configs.neutron.neither: is of a kind that is not possible here`},
+		{"neither: a", `1:11: configs.neutron.neither: is one of the values that can't be here`},
 		{"tls: {key: k}", `1:7: configs.neutron.tls: with "key" given, want also cert`},
 		{"", `1:1: configs.neutron: want 1 keys or more, got 0`},
 	}

@@ -1,6 +1,6 @@
 // Package lint finds faults of charts that Helm's own lint can't: what
 // services.yaml says against what the templates render, secrets where anybody
-// can read them, pods without requests or probes. It renders a chart for each
+// can read them, pods without requests or probes, values in scripts. It renders a chart for each
 // network and for the OpenStack releases at which something in it changes.
 //
 // Each check has a name, which stands at the end of its findings.
@@ -40,6 +40,7 @@ var checks = []check{
 	{"host", checkHost},
 	{"host", checkHostOfValues},
 	{"leftovers", checkLeftovers},
+	{"scripts", checkScripts},
 	{"configmap-secrets", checkConfigMaps},
 	{"env-secrets", checkEnvironment},
 	{"values-secrets", checkValuesSecrets},

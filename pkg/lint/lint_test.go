@@ -97,7 +97,7 @@ const (
 	deployment = "templates/deployment.yaml"
 	configmap  = "templates/configmap.yaml"
 	conf       = "templates/_conf.tpl"
-	image      = `image: {{ include "common.image" (list $ "web") }}`
+	image      = `image: {{ include "common.image" (list $ "web") | quote }}`
 	command    = "          command: [web, --config-file, /etc/web/web.conf]\n"
 	affinity   = "      affinity: {{- include \"common.affinity\" (list $ $workload) | nindent 8 }}\n"
 	requests   = "requests: {cpu: 50m, memory: 128Mi}"
@@ -126,6 +126,9 @@ var faults = []fault{
 	{"a key nobody makes", deployment, command, command + "          env: {{- include \"common.secretEnv\" (list $ \"X\" \"web-password\") | nindent 12 }}\n", "credentials", "web/" + deployment, `"web-password"`},
 	{"a folder on the node", deployment, "      volumes:\n", "      volumes:\n        - name: state\n          hostPath: {path: /var/lib/web, type: DirectoryOrCreate}\n", "leftovers", "web/" + deployment, "makes /var/lib/web on its nodes"},
 	{"a folder that goes with the node", deployment, "      volumes:\n", "      volumes:\n        - name: state\n          hostPath: {path: /run/web, type: DirectoryOrCreate}\n", "", "", ""},
+	{"a value in a script", deployment, command, "          command: [sh, -euc]\n          args:\n            - |\n              exec web --debug={{ $.Values.debug }}\n", "scripts", "web/" + deployment + ":31:32: ", "writes {{ $.Values.debug }} into a script"},
+	{"a quoted value in a script", deployment, command, "          command:\n            - sh\n            - -c\n            - |-\n              exec web {{ $.Values.debug | squote }}\n", "scripts", "web/" + deployment + ":32:24: ", "into a script"},
+	{"a number and a choice in a script", deployment, command, "          command: [sh, -euc]\n          args:\n            - |\n              {{- if $.Values.debug }}\n              sleep {{ 1 | int }}\n              {{- end }}\n              exec web\n          workingDir: {{ \"/tmp\" | quote }}\n", "", "", ""},
 	{"an unknown field", deployment, command, command + "          comand: [web]\n", "fields", "web/" + deployment + ":4:1: Deployment/web", "comand"},
 	{"an unknown kind", "templates/x.yaml", "", "apiVersion: apps/v1\nkind: Deploymnet" + labelled, "fields", "web/templates/x.yaml:2:1: Deploymnet/extra", "no Deploymnet in apps/v1"},
 	{"Endpoints", "templates/x.yaml", "", "apiVersion: v1\nkind: Endpoints" + labelled, "apis", "web/templates/x.yaml:2:1: Endpoints/extra", "EndpointSlice"},

@@ -87,7 +87,7 @@ spec:
         seccompProfile: {type: RuntimeDefault}
       containers:
         - name: ccp-hook
-          image: {{ include "common.image" (list $root "ccp-hook") }}
+          image: {{ include "common.image" (list $root "ccp-hook") | quote }}
           imagePullPolicy: {{ $root.Values.global.images.pull_policy }}
           terminationMessagePolicy: FallbackToLogsOnError
           args:

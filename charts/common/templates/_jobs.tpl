@@ -38,23 +38,26 @@ spec:
       initContainers: {{- include "common.wait" (list $root (list (printf "--tcp=%s:3306" $host))) | nindent 8 }}
       containers:
         - name: db-create
-          image: {{ include "common.image" (list $root "mariadb") }}
+          image: {{ include "common.image" (list $root "mariadb") | quote }}
           imagePullPolicy: {{ $root.Values.global.images.pull_policy }}
           securityContext: {{- include "common.securityContext" $root | nindent 12 }}
           command: [/bin/sh, -euc]
           args:
             - |
               quoted=$(printf %s "$DB_PASSWORD" | sed "s/[\\\\']/\\\\&/g")
-              for database in {{ index . 3 | join " " }}; do
-                mysql --host={{ $host }} --user=root <<SQL
+              for database in $DATABASES; do
+                mysql --host="$DB_HOST" --user=root <<SQL
               CREATE DATABASE IF NOT EXISTS \`$database\` CHARACTER SET utf8mb3;
-              CREATE USER IF NOT EXISTS '{{ index . 2 }}'@'%' IDENTIFIED BY '$quoted';
-              ALTER USER '{{ index . 2 }}'@'%' IDENTIFIED BY '$quoted';
-              GRANT ALL PRIVILEGES ON \`$database\`.* TO '{{ index . 2 }}'@'%';
+              CREATE USER IF NOT EXISTS '$DB_USER'@'%' IDENTIFIED BY '$quoted';
+              ALTER USER '$DB_USER'@'%' IDENTIFIED BY '$quoted';
+              GRANT ALL PRIVILEGES ON \`$database\`.* TO '$DB_USER'@'%';
               SQL
                 echo "database $database is there"
               done
           env:
+            - {name: DATABASES, value: {{ index . 3 | join " " | quote }}}
+            - {name: DB_HOST, value: {{ $host | quote }}}
+            - {name: DB_USER, value: {{ index . 2 | quote }}}
             {{- include "common.secretEnv" (list $root "MYSQL_PWD" "mariadb-root-password") | nindent 12 }}
             {{- include "common.secretEnv" (list $root "DB_PASSWORD" (printf "%s-db-password" $name)) | nindent 12 }}
           resources:
@@ -123,7 +126,7 @@ spec:
       initContainers: {{- include "common.wait" (list $root $job.waits) | nindent 8 }}
       containers:
         - name: {{ $name }}
-          image: {{ include "common.image" (list $root "openstackclient") }}
+          image: {{ include "common.image" (list $root "openstackclient") | quote }}
           imagePullPolicy: {{ $root.Values.global.images.pull_policy }}
           securityContext: {{- include "common.securityContext" $root | nindent 12 }}
           command: [python3, -c]

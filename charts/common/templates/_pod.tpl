@@ -58,7 +58,7 @@ The init container that holds a pod back until what it needs is there; its log s
 {{- define "common.wait" -}}
 {{- $root := index . 0 -}}
 - name: wait
-  image: {{ include "common.image" (list $root "ccp-hook") }}
+  image: {{ include "common.image" (list $root "ccp-hook") | quote }}
   imagePullPolicy: {{ $root.Values.global.images.pull_policy }}
   args:
     - wait

@@ -87,7 +87,7 @@ The container of one of Heat's APIs.
 {{- $root := index . 0 -}}
 {{- $service := index . 1 -}}
 - name: {{ $service }}
-  image: {{ include "common.image" (list $root "heat") }}
+  image: {{ include "common.image" (list $root "heat") | quote }}
   imagePullPolicy: {{ $root.Values.global.images.pull_policy }}
   securityContext: {{- include "common.securityContext" $root | nindent 4 }}
   command: [{{ $service }}, --config-file, /etc/heat/heat.conf]

@@ -7,7 +7,7 @@ The container's name, its port's name, the port, the WSGI script.
 {{- $root := index . 0 -}}
 {{- $port := index . 2 -}}
 - name: {{ index . 1 }}
-  image: {{ include "common.image" (list $root "keystone") }}
+  image: {{ include "common.image" (list $root "keystone") | quote }}
   imagePullPolicy: {{ $root.Values.global.images.pull_policy }}
   securityContext: {{- include "common.securityContext" $root | nindent 4 }}
   command: [uwsgi, --ini, /etc/ccp/uwsgi.ini]

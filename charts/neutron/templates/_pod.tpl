@@ -97,7 +97,7 @@ command:
   - /bin/sh
   - -c
   - |
-    # An established connection is 01 in /proc/net/tcp, port {{ . }} is {{ int . | printf "%04X" }}.
+    # An established connection is 01 in /proc/net/tcp, port {{ int . }} is {{ int . | printf "%04X" }}.
     sockets=$(awk '$3 ~ /:{{ int . | printf "%04X" }}$/ && $4 == "01" {print "socket:[" $10 "]"}' /proc/net/tcp*)
     find /proc/[0-9]*/fd -lname 'socket:*' -printf '%l\n' 2>/dev/null | grep -qxF "$sockets"
 {{- end }}

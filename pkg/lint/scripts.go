@@ -1,0 +1,52 @@
+package lint
+
+import (
+	"regexp"
+	"strings"
+)
+
+var (
+	// scriptStart begins a text of several lines in a list, as command and args
+	// are.
+	scriptStart = regexp.MustCompile(`^\s*- [|>][-+]?\s*$`)
+	action      = regexp.MustCompile(`\{\{-?\s*(.*?)\s*-?\}\}`)
+	// writesNothing are actions that steer, set a variable, or comment.
+	writesNothing = regexp.MustCompile(`^((if|else|end|range|with|define|break|continue)\b|/\*|\$\w* :?= )`)
+	// writesNumber is an action that makes a number of whatever it is given,
+	// writesScript one that writes lines of the chart's own.
+	writesNumber = regexp.MustCompile(`\bint\b`)
+	writesScript = regexp.MustCompile(`\| n?indent \d+$`)
+)
+
+// checkScripts finds values that a template writes into a script: one with a
+// quote in it ends a string there, and what follows it runs. A script gets values
+// from its environment, which YAML quotes.
+func checkScripts(s *subject) {
+	for _, file := range s.folder.Files {
+		if !strings.HasPrefix(file.Name, "templates/") {
+			continue
+		}
+		inside, indent := false, 0
+		for i, line := range strings.Split(string(file.Data), "\n") {
+			text := strings.TrimLeft(line, " ")
+			if inside && text != "" && len(line)-len(text) <= indent && !strings.HasPrefix(text, "{{") {
+				inside = false
+			}
+			if scriptStart.MatchString(line) {
+				inside, indent = true, len(line)-len(text)
+				continue
+			}
+			if !inside {
+				continue
+			}
+			for _, at := range action.FindAllStringSubmatchIndex(line, -1) {
+				expression := line[at[2]:at[3]]
+				whole := strings.TrimSpace(line) == line[at[0]:at[1]]
+				if writesNothing.MatchString(expression) || writesNumber.MatchString(expression) || whole && writesScript.MatchString(expression) {
+					continue
+				}
+				s.report(s.at(file.Name, i+1, at[0]+1), "", "writes {{ %s }} into a script: give it as a variable of env, quoted, and write the variable's name here", expression)
+			}
+		}
+	}
+}
