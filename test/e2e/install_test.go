@@ -12,31 +12,29 @@ import (
 	"time"
 )
 
-// TestInstall installs the guide's deployment with Helm, for both networks and
-// both ways to place. The hooks run as pods, with an image of ccp-hook; for the
+// TestInstall installs the guide's deployment with Helm, once for each network, and
+// with each way to place. The hooks run as pods, with an image of ccp-hook; for the
 // services there are no images here, so they are looked at as far as the
 // scheduler takes them.
 func TestInstall(t *testing.T) {
 	hookImage(t)
-	for _, network := range []string{"calico", "openvswitch"} {
-		for _, placement := range []string{"label", "hostname"} {
-			t.Run(network+"/"+placement, func(t *testing.T) {
-				flags := []string{"-f", guide, "-f", small, "--network", network, "--placement", placement, "--nodes", "-"}
-				install := installation{namespace: "e2e-install", nodes: nodes(t), flags: flags}
-				calico := newFabric(t, "etcdv2")
-				install.up(t)
-				install.secretsMade(t, 10)
-				install.labelled(t, network, placement == "label")
-				if network == "calico" {
-					calico.told(t)
-				} else {
-					calico.untouched(t)
-				}
-				install.scheduled(t)
-				install.down(t)
+	for network, placement := range map[string]string{"calico": "label", "openvswitch": "hostname"} {
+		t.Run(network+"/"+placement, func(t *testing.T) {
+			flags := []string{"-f", guide, "-f", small, "--network", network, "--placement", placement, "--nodes", "-"}
+			install := installation{namespace: "e2e-install", nodes: nodes(t), flags: flags}
+			calico := newFabric(t, "etcdv2")
+			install.up(t)
+			install.secretsMade(t, 10)
+			install.labelled(t, network, placement == "label")
+			if network == "calico" {
+				calico.told(t)
+			} else {
 				calico.untouched(t)
-			})
-		}
+			}
+			install.scheduled(t)
+			install.down(t)
+			calico.untouched(t)
+		})
 	}
 }
 
