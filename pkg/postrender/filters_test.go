@@ -186,3 +186,84 @@ func TestSplitIsTheStream(t *testing.T) {
 		}
 	}
 }
+
+// Workloads of one service that part its nodes go on doing so, within its roles,
+// however far from each other they stand in the stream; what all of them ask for
+// goes, and what is taken away is named.
+func TestWorkloadsOfOneServicePartItsNodes(t *testing.T) {
+	t.Parallel()
+	affinity := func(part, expressions string) string {
+		return "nodeSelector: {openstack-compute-node: enabled}, affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{" + part + ": [" + expressions + "]}]}}}"
+	}
+	const (
+		notNode3 = "{key: kubernetes.io/hostname, operator: NotIn, values: [node3]}"
+		node3    = "{key: kubernetes.io/hostname, operator: In, values: [node3]}"
+		ssd      = "{key: disk, operator: In, values: [ssd, nvme]}"
+		role     = `{key: role.ccp.openstack.org/compute, operator: In, values: ["true"]}`
+	)
+	compute := func(name, spec string) string {
+		return pods("DaemonSet", name, "application: nova, component: compute", spec)
+	}
+	far := strings.Repeat("---\napiVersion: v1\nkind: Secret\nmetadata: {name: x}\n", 2*batchSize/50)
+	for title, test := range map[string]struct {
+		stream  string
+		want    []string
+		wantNot string
+		notes   []string
+	}{
+		"by name": {
+			compute("a", affinity("matchExpressions", notNode3+", "+ssd)) + far + "---\n" + compute("b", affinity("matchExpressions", node3+", "+ssd)),
+			[]string{"[" + role + ", " + notNode3 + "]", "[" + role + ", " + node3 + "]"}, "disk",
+			[]string{
+				"DaemonSet a): node affinity disk In nvme, ssd removed", "DaemonSet a): node selector openstack-compute-node=enabled removed",
+				"DaemonSet b): node affinity disk In nvme, ssd removed",
+			},
+		},
+		"by a label": {
+			compute("a", affinity("matchExpressions", ssd)) + "---\n" + compute("b", "nodeSelector: {disk: hdd}"),
+			[]string{"[" + role + ", " + ssd + "]", "nodeSelector: {disk: hdd}", "nodeSelector: {openstack-compute-node: enabled}"}, "\x00", nil,
+		},
+		"one alone": {
+			compute("a", affinity("matchExpressions", node3)),
+			[]string{"[" + role + "]"}, "hostname", []string{"node affinity kubernetes.io/hostname In node3 removed"},
+		},
+		"another kind": {
+			compute("a", affinity("matchExpressions", node3)) + "---\n" + strings.Replace(compute("b", ""), "DaemonSet", "StatefulSet", 1),
+			nil, "hostname", []string{"node affinity kubernetes.io/hostname In node3 removed"},
+		},
+		"a field": {
+			compute("a", affinity("matchFields", "{key: metadata.name, operator: In, values: [node3]}")),
+			[]string{"[" + role + "]"}, "metadata.name", []string{"node affinity metadata.name In node3 removed"},
+		},
+		"the node's name": {
+			compute("a", "nodeName: node3"), []string{"[" + role + "]"}, "nodeName", []string{"node name node3 removed"},
+		},
+	} {
+		t.Run(title, func(t *testing.T) {
+			t.Parallel()
+			r := forTest(t, "", "")
+			result, err := r.Render([]byte(test.stream), "stdin")
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, notes := string(result.Bytes()), strings.Join(result.Notes, "\n")
+			for _, want := range test.want {
+				if !strings.Contains(got, want) {
+					t.Errorf("there is no %s in\n%.2000s", want, got)
+				}
+			}
+			if strings.Contains(got, test.wantNot) {
+				t.Errorf("there is %s in\n%.2000s", test.wantNot, got)
+			}
+			for _, want := range test.notes {
+				if !strings.Contains(notes, want) {
+					t.Errorf("no note says %q:\n%s", want, notes)
+				}
+			}
+			again, err := r.Render(result.Bytes(), "stdin")
+			if err != nil || string(again.Bytes()) != got || strings.Contains(strings.Join(again.Notes, "\n"), "removed") {
+				t.Errorf("the second time it changes again: %v, %v", err, again.Notes)
+			}
+		})
+	}
+}

@@ -15,9 +15,12 @@ type findings struct {
 	documents map[*yaml.Node]document // of the objects
 	notes     []string
 	problems  ccpfile.Problems
-	objects   map[key]bool        // that are there after the removal
-	services  map[string][]source // workloads by service
-	charts    map[string]bool     // of the catalog
+	objects   map[key]bool          // that are there after the removal
+	services  map[string][]source   // workloads by service
+	charts    map[string]bool       // of the catalog
+	choices   map[string][][]string // what workloads ask of their nodes, by kind and service
+	// splits are those of them that are kept, where that is known already.
+	splits map[string]map[string]bool
 }
 
 // source is where a workload comes from.
@@ -28,7 +31,7 @@ type source struct {
 func newFindings(documents map[*yaml.Node]document) *findings {
 	return &findings{
 		documents: documents, objects: map[key]bool{}, services: map[string][]source{},
-		charts: map[string]bool{},
+		charts: map[string]bool{}, choices: map[string][][]string{},
 	}
 }
 
@@ -37,6 +40,9 @@ func (f *findings) merge(other *findings) {
 	f.problems = append(f.problems, other.problems...)
 	maps.Copy(f.objects, other.objects)
 	maps.Copy(f.charts, other.charts)
+	for kin, workloads := range other.choices {
+		f.choices[kin] = append(f.choices[kin], workloads...)
+	}
 	for service, sources := range other.services {
 		f.services[service] = append(f.services[service], sources...)
 	}

@@ -27,7 +27,8 @@ var machineFacts = map[string]bool{
 }
 
 // placement ties the pods of each service to the nodes of its roles. What a
-// chart says itself about nodes goes, but for facts about the machine.
+// chart says itself about nodes goes, but for facts about the machine, and for
+// what several workloads of one service part its nodes by.
 func (r *Renderer) placement(f *findings) kio.Filter {
 	return kio.FilterFunc(each(func(object *yaml.Node) (bool, error) {
 		spec := podSpec(object)
@@ -39,7 +40,13 @@ func (r *Renderer) placement(f *findings) kio.Filter {
 		if len(roles) == 0 {
 			return true, nil
 		}
-		return true, r.place(object, spec, roles, nodes, f)
+		keep := func(string) bool { return false }
+		if service := found[0].service; service != "" {
+			kin := text(object, "kind") + "/" + service
+			f.choices[kin] = append(f.choices[kin], choices(spec))
+			keep = func(choice string) bool { return f.splits[kin][choice] }
+		}
+		return true, r.place(object, spec, roles, nodes, keep, f)
 	}))
 }
 
@@ -79,8 +86,81 @@ func (r *Renderer) places(object *yaml.Node, found []match) (roles, nodes []stri
 	return slices.Sorted(maps.Keys(anywhere)), slices.Sorted(maps.Keys(hosts))
 }
 
-// place writes the terms of the roles into a pod's affinity.
-func (r *Renderer) place(object, spec *yaml.Node, roles, nodes []string, f *findings) error {
+// choices are what a pod asks of its node, each as a text: the expressions of its
+// required node affinity and its node selectors, without facts about the machine
+// and what is ours.
+func choices(spec *yaml.Node) []string {
+	var all []string
+	for _, e := range nodeTerms(spec, "matchExpressions") {
+		if name := text(e, "key"); !machineFacts[name] && !strings.HasPrefix(name, roleLabel) && !strings.HasPrefix(name, overrideLabel) {
+			all = append(all, choice(e))
+		}
+	}
+	if selector := find(spec, "nodeSelector"); selector != nil && selector.Kind == yaml.MappingNode {
+		for i := 0; i+1 < len(selector.Content); i += 2 {
+			if name := selector.Content[i].Value; !machineFacts[name] {
+				all = append(all, name+"="+selector.Content[i+1].Value)
+			}
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// nodeTerms are the expressions of a pod's required node affinity in one part of
+// its terms, matchExpressions or matchFields.
+func nodeTerms(spec *yaml.Node, part string) []*yaml.Node {
+	terms := lookup(spec, "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms")
+	if terms == nil || terms.Kind != yaml.SequenceNode {
+		return nil
+	}
+	var all []*yaml.Node
+	for _, term := range terms.Content {
+		if list := find(term, part); list != nil && list.Kind == yaml.SequenceNode {
+			all = append(all, list.Content...)
+		}
+	}
+	return all
+}
+
+// choice is an expression as a text: "disk In ssd, nvme".
+func choice(e *yaml.Node) string {
+	words := text(e, "key") + " " + text(e, "operator")
+	if values := strs(find(e, "values")); len(values) > 0 {
+		slices.Sort(values)
+		words += " " + strings.Join(values, ", ")
+	}
+	return words
+}
+
+// shares returns, by kind and service, what some workloads of a service ask of
+// their nodes and others do not: by that they part the nodes. Empty when no
+// service has several workloads that differ so.
+func (f *findings) shares() map[string]map[string]bool {
+	splits := map[string]map[string]bool{}
+	for kin, workloads := range f.choices {
+		count := map[string]int{}
+		for _, all := range workloads {
+			for _, choice := range all {
+				count[choice]++
+			}
+		}
+		for choice, n := range count {
+			if n == len(workloads) {
+				continue
+			}
+			if splits[kin] == nil {
+				splits[kin] = map[string]bool{}
+			}
+			splits[kin][choice] = true
+		}
+	}
+	return splits
+}
+
+// place writes the terms of the roles into a pod's affinity. keep says which of a
+// chart's own choices stay.
+func (r *Renderer) place(object, spec *yaml.Node, roles, nodes []string, keep func(choice string) bool, f *findings) error {
 	required := lookup(spec, "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms")
 	within := func(values []string) bool { return false }
 	var wanted []*yaml.Node
@@ -101,7 +181,17 @@ func (r *Renderer) place(object, spec *yaml.Node, roles, nodes []string, f *find
 			wanted = append(wanted, expression(roleLabel+role, "true"))
 		}
 	}
-	if terms := combine(wanted, required, within); terms != nil {
+	gone := slices.DeleteFunc(nodeTerms(spec, "matchExpressions"), func(e *yaml.Node) bool {
+		return stays(e, within, keep) || strings.HasPrefix(text(e, "key"), roleLabel)
+	})
+	for _, e := range append(gone, nodeTerms(spec, "matchFields")...) {
+		f.note(object, "node affinity %s removed: its roles decide", choice(e))
+	}
+	if name := find(spec, "nodeName"); name != nil && name.Value != "" {
+		f.note(object, "node name %s removed: its roles decide", name.Value)
+		set(spec, "nodeName", nil)
+	}
+	if terms := combine(wanted, required, within, keep); terms != nil {
 		if affinity := find(spec, "affinity"); affinity == nil || affinity.Kind != yaml.MappingNode {
 			set(spec, "affinity", mapping())
 		}
@@ -110,7 +200,7 @@ func (r *Renderer) place(object, spec *yaml.Node, roles, nodes []string, f *find
 			return err
 		}
 	}
-	if patch := r.selectors(object, spec, f); patch != nil {
+	if patch := r.selectors(object, spec, keep, f); patch != nil {
 		return merge(spec, "nodeSelector", patch)
 	}
 	return nil
@@ -149,15 +239,28 @@ func set(m *yaml.Node, name string, value *yaml.Node) {
 	}
 }
 
-// combine returns the terms wanted, each narrowed by what the chart says about
-// the machine; nil when the terms are that already.
-func combine(wanted []*yaml.Node, required *yaml.Node, within func([]string) bool) *yaml.Node {
-	narrowed := machineTerms(required, within)
+// stays says whether an expression of a chart's own stays: a fact about the
+// machine, an override of ours, names that are within the role's, what is to be
+// kept.
+func stays(e *yaml.Node, within func([]string) bool, keep func(choice string) bool) bool {
+	name := text(e, "key")
+	return machineFacts[name] || strings.HasPrefix(name, overrideLabel) || narrows(e, within) || keep(choice(e))
+}
+
+// narrows says whether an expression names nodes that are all within the role's.
+func narrows(e *yaml.Node, within func([]string) bool) bool {
+	return text(e, "key") == hostnameLabel && text(e, "operator") == "In" && within(strs(find(e, "values")))
+}
+
+// combine returns the terms wanted, each narrowed by what stays of the chart's
+// own; nil when the terms are that already.
+func combine(wanted []*yaml.Node, required *yaml.Node, within func([]string) bool, keep func(choice string) bool) *yaml.Node {
+	narrowed := machineTerms(required, within, keep)
 	terms := &yaml.Node{Kind: yaml.SequenceNode, Tag: yaml.NodeTagSeq}
 	for _, w := range wanted {
 		for _, more := range narrowed {
 			expressions := append([]*yaml.Node{w}, more...)
-			if hasKey(more, hostnameLabel) {
+			if slices.ContainsFunc(more, func(e *yaml.Node) bool { return narrows(e, within) }) {
 				expressions = more
 			}
 			list := &yaml.Node{Kind: yaml.SequenceNode, Tag: yaml.NodeTagSeq, Content: expressions}
@@ -171,17 +274,15 @@ func combine(wanted []*yaml.Node, required *yaml.Node, within func([]string) boo
 }
 
 // machineTerms are the distinct terms that are left of a chart's own when all
-// but the facts about a machine are taken away; one that is empty stands for
-// any machine.
-func machineTerms(required *yaml.Node, within func([]string) bool) [][]*yaml.Node {
+// that does not stay is taken away; one that is empty stands for any machine.
+func machineTerms(required *yaml.Node, within func([]string) bool, keep func(choice string) bool) [][]*yaml.Node {
 	var left [][]*yaml.Node
 	if required != nil && required.Kind == yaml.SequenceNode {
 		for _, term := range required.Content {
 			var facts []*yaml.Node
 			if expressions := find(term, "matchExpressions"); expressions != nil {
 				for _, e := range expressions.Content {
-					name := text(e, "key")
-					if machineFacts[name] || strings.HasPrefix(name, overrideLabel) || name == hostnameLabel && text(e, "operator") == "In" && within(strs(find(e, "values"))) {
+					if stays(e, within, keep) {
 						facts = append(facts, e)
 					}
 				}
@@ -202,7 +303,7 @@ func machineTerms(required *yaml.Node, within func([]string) bool) [][]*yaml.Nod
 
 // selectors returns the patch that takes a chart's own choice of nodes out of
 // nodeSelector, nil when there is none.
-func (r *Renderer) selectors(object, spec *yaml.Node, f *findings) *yaml.Node {
+func (r *Renderer) selectors(object, spec *yaml.Node, keep func(choice string) bool, f *findings) *yaml.Node {
 	selector := find(spec, "nodeSelector")
 	if selector == nil || selector.Kind != yaml.MappingNode || len(selector.Content) == 0 {
 		return nil
@@ -210,7 +311,7 @@ func (r *Renderer) selectors(object, spec *yaml.Node, f *findings) *yaml.Node {
 	patch := &yaml.Node{Kind: yaml.MappingNode, Tag: yaml.NodeTagMap}
 	var gone []string
 	for i := 0; i+1 < len(selector.Content); i += 2 {
-		if name := selector.Content[i].Value; !machineFacts[name] {
+		if name := selector.Content[i].Value; !machineFacts[name] && !keep(name+"="+selector.Content[i+1].Value) {
 			gone = append(gone, name+"="+selector.Content[i+1].Value)
 			put(patch, name, null())
 		}
@@ -237,10 +338,6 @@ func expression(name string, values ...string) *yaml.Node {
 	e := mapping("key", scalar(name), "operator", scalar("In"), "values", list)
 	e.Style = yaml.FlowStyle
 	return e
-}
-
-func hasKey(expressions []*yaml.Node, name string) bool {
-	return slices.ContainsFunc(expressions, func(e *yaml.Node) bool { return text(e, "key") == name })
 }
 
 // mapping makes a mapping of names and values in turn.

@@ -95,14 +95,24 @@ func (r *Result) Bytes() []byte { return slices.Concat(r.chunks...) }
 // error is ccpfile.Problems, with all that is wrong, when the stream is at
 // fault. The Result shares memory with stream.
 func (r *Renderer) Render(stream []byte, name string) (*Result, error) {
-	result, findings, err := r.run(stream, name, r.filters)
+	result, found, err := r.run(stream, name, r.filters)
 	if err != nil {
 		return nil, err
 	}
-	if err := r.check(findings); err != nil {
+	if splits := found.shares(); len(splits) > 0 {
+		// Only all of the stream tells that several workloads part the nodes of a service.
+		result, found, err = r.run(stream, name, func(f *findings) []kio.Filter {
+			f.splits = splits
+			return r.filters(f)
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	if err := r.check(found); err != nil {
 		return nil, err
 	}
-	if err := r.add(result, findings); err != nil {
+	if err := r.add(result, found); err != nil {
 		return nil, err
 	}
 	if r.opts.Kustomization == "" {
