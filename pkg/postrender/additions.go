@@ -36,7 +36,7 @@ func (r *Renderer) add(result *Result, f *findings) error {
 func (r *Renderer) noteAbsent(result *Result, f *findings) {
 	for _, name := range slices.Sorted(maps.Keys(r.deployment.Topology.Services)) {
 		service := r.deployment.Topology.Services[name]
-		if len(r.catalog.Services[service.Definition].Network) > 0 && f.charts[service.Chart] && len(f.services[name]) == 0 {
+		if len(r.catalog.Services[service.Definition].Network) > 0 && f.charts[service.Chart] && len(f.services[name]) == 0 && !f.beside[name] {
 			result.Notes = append(result.Notes, "missing: "+name+": the network "+r.deployment.Topology.Network+" needs it, and the manifests have none")
 		}
 	}

@@ -267,3 +267,24 @@ func TestWorkloadsOfOneServicePartItsNodes(t *testing.T) {
 		})
 	}
 }
+
+// openstack-helm's neutron has its RPC server beside the API's, and its Open
+// vSwitch both servers in one pod.
+func TestWorkloadsThatOpenstackHelmPartsOtherwise(t *testing.T) {
+	t.Parallel()
+	r := forNetwork(t, "services: {}\n", "", "openvswitch")
+	stream := pods("Deployment", "neutron-rpc-server", "application: neutron, component: rpc_server, release_group: neutron", "") + "---\n" +
+		pods("DaemonSet", "openvswitch", "application: openvswitch, component: server", "containers: [{name: openvswitch-db}, {name: openvswitch-vswitchd}]")
+	result, err := r.Render([]byte(stream), "stdin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := string(result.Bytes()); !strings.Contains(got, "role.ccp.openstack.org/controller") {
+		t.Errorf("neutron-rpc-server is not where neutron-server is:\n%s", got)
+	}
+	for _, note := range result.Notes {
+		if strings.Contains(note, "no such service") || strings.Contains(note, "missing: openvswitch") {
+			t.Error(note)
+		}
+	}
+}

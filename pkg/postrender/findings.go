@@ -17,6 +17,7 @@ type findings struct {
 	problems  ccpfile.Problems
 	objects   map[key]bool          // that are there after the removal
 	services  map[string][]source   // workloads by service
+	beside    map[string]bool       // services that are containers in workloads of their charts
 	charts    map[string]bool       // of the catalog
 	choices   map[string][][]string // what workloads ask of their nodes, by kind and service
 	// splits are those of them that are kept, where that is known already.
@@ -31,7 +32,7 @@ type source struct {
 func newFindings(documents map[*yaml.Node]document) *findings {
 	return &findings{
 		documents: documents, objects: map[key]bool{}, services: map[string][]source{},
-		charts: map[string]bool{}, choices: map[string][][]string{},
+		beside: map[string]bool{}, charts: map[string]bool{}, choices: map[string][][]string{},
 	}
 }
 
@@ -39,6 +40,7 @@ func (f *findings) merge(other *findings) {
 	f.notes = append(f.notes, other.notes...)
 	f.problems = append(f.problems, other.problems...)
 	maps.Copy(f.objects, other.objects)
+	maps.Copy(f.beside, other.beside)
 	maps.Copy(f.charts, other.charts)
 	for kin, workloads := range other.choices {
 		f.choices[kin] = append(f.choices[kin], workloads...)

@@ -46,6 +46,11 @@ func (r *Renderer) inventory(f *findings) kio.Filter {
 			}
 			if workloadKinds[kind] {
 				f.services[found[0].service] = append(f.services[found[0].service], source{f.name(object), f.chartOf(object)})
+				for _, container := range containers(podSpec(object)) {
+					if beside := r.recognizer.service(text(container, "name")); beside != nil && beside.chart == found[0].chart {
+						f.beside[beside.service] = true
+					}
+				}
 			}
 		}
 		return true, nil
