@@ -96,11 +96,11 @@ func TestFilters(t *testing.T) {
 			filter: (*Renderer).replicas, in: strings.Replace(pods("Deployment", "keystone", "", ""), "spec: {", "spec: {replicas: 7, ", 1), want: "replicas: 7",
 		},
 		"a label":     {more: "x-post-render: {labels: {team: cloud}}\n", filter: (*Renderer).labels, in: "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {selector: {a: b}}\n", want: "team: cloud"},
-		"a namespace": {more: "kubernetes: {namespace: own}\n", filter: (*Renderer).namespace, in: "apiVersion: v1\nkind: Service\nmetadata: {name: a}\n", want: "namespace: own"},
+		"a namespace": {more: "kubernetes: {namespace: own}\n", filter: (*Renderer).namespaceForTest, in: "apiVersion: v1\nkind: Service\nmetadata: {name: a}\n", want: "namespace: own"},
 		"no namespace on what has none": {
-			more: "kubernetes: {namespace: own}\n", filter: (*Renderer).namespace, in: "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: a}\n", want: "metadata: {name: a}\n",
+			more: "kubernetes: {namespace: own}\n", filter: (*Renderer).namespaceForTest, in: "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: a}\n", want: "metadata: {name: a}\n",
 		},
-		"a namespace that is said": {more: "kubernetes: {namespace: own}\n", filter: (*Renderer).namespace, in: "apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: b}\n", want: "namespace: b"},
+		"a namespace that is said": {more: "kubernetes: {namespace: own}\n", filter: (*Renderer).namespaceForTest, in: "apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: b}\n", want: "namespace: b"},
 		"x-post-render names a service": {
 			more: "x-post-render: {services: {nova-compute: [hyper/*]}}\n", filter: (*Renderer).placementForTest,
 			in: pods("DaemonSet", "x", "app.kubernetes.io/name: hyper, app.kubernetes.io/component: visor", ""), want: "role.ccp.openstack.org/compute",
@@ -121,6 +121,7 @@ func TestFilters(t *testing.T) {
 	}
 }
 
+func (r *Renderer) namespaceForTest() kio.Filter { return r.namespace(newFindings(nil)) }
 func (r *Renderer) placementForTest() kio.Filter { return r.placement(newFindings(nil)) }
 func (r *Renderer) removalForTest() kio.Filter   { return r.removal(newFindings(nil)) }
 
@@ -285,6 +286,50 @@ func TestWorkloadsThatOpenstackHelmPartsOtherwise(t *testing.T) {
 	for _, note := range result.Notes {
 		if strings.Contains(note, "no such service") || strings.Contains(note, "missing: openvswitch") {
 			t.Error(note)
+		}
+	}
+}
+
+func TestKindsWithoutNamespaces(t *testing.T) {
+	t.Parallel()
+	r := forTest(t, "kubernetes: {namespace: own}\n", "")
+	custom := func(group, kind string) string {
+		return "apiVersion: " + group + "/v1\nkind: " + kind + "\nmetadata: {name: " + strings.ToLower(kind) + "}\n---\n"
+	}
+	definition := func(kind, scope string) string {
+		return "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: " + strings.ToLower(kind) + "s.example.org}\n" +
+			"spec: {group: example.org, scope: " + scope + ", names: {kind: " + kind + "}}\n---\n"
+	}
+	var stream strings.Builder
+	want := map[string]bool{}
+	for _, test := range []struct {
+		group, kind string
+		namespaced  bool
+	}{
+		{"example.org", "Rack", false}, {"example.org", "Car", true}, {"example.org", "ClusterThing", true}, {"other.example.org", "Rack", true},
+		{"crd.projectcalico.org", "BGPPeer", false}, {"projectcalico.org", "Tier", false}, {"crd.projectcalico.org", "NetworkPolicy", true},
+		{"cert-manager.io", "ClusterIssuer", false}, {"cert-manager.io", "Issuer", true}, {"cluster.x-k8s.io", "Cluster", true},
+		{"rbac.authorization.k8s.io", "ClusterRole", false}, {"networking.k8s.io", "NetworkPolicy", true},
+	} {
+		stream.WriteString(custom(test.group, test.kind))
+		want[test.group+"/"+test.kind] = test.namespaced
+	}
+	// A definition tells wherever it stands.
+	stream.WriteString(strings.Repeat(custom("example.org", "Car"), batchSize/40) + definition("Rack", "Cluster") + definition("ClusterThing", "Namespaced"))
+	result, err := r.Render([]byte(stream.String()), "stdin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, document := range split(result.Bytes()) {
+		tree, err := document.parse()
+		if err != nil || tree == nil {
+			continue
+		}
+		object := tree.Content[0]
+		group, _, _ := strings.Cut(text(object, "apiVersion"), "/")
+		kind := text(object, "kind")
+		if namespaced, asked := want[group+"/"+kind]; asked && (text(object, "metadata", "namespace") == "own") != namespaced {
+			t.Errorf("%s of %s: %s", kind, group, document.raw)
 		}
 	}
 }

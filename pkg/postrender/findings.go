@@ -22,6 +22,8 @@ type findings struct {
 	choices   map[string][][]string // what workloads ask of their nodes, by kind and service
 	// splits are those of them that are kept, where that is known already.
 	splits map[string]map[string]bool
+	// scopes are those of custom kinds, see scopes.
+	scopes map[string]string
 }
 
 // source is where a workload comes from.

@@ -95,7 +95,12 @@ func (r *Result) Bytes() []byte { return slices.Concat(r.chunks...) }
 // error is ccpfile.Problems, with all that is wrong, when the stream is at
 // fault. The Result shares memory with stream.
 func (r *Renderer) Render(stream []byte, name string) (*Result, error) {
-	result, found, err := r.run(stream, name, r.filters)
+	custom := scopes(stream)
+	filters := func(f *findings) []kio.Filter {
+		f.scopes = custom
+		return r.filters(f)
+	}
+	result, found, err := r.run(stream, name, filters)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +108,7 @@ func (r *Renderer) Render(stream []byte, name string) (*Result, error) {
 		// Only all of the stream tells that several workloads part the nodes of a service.
 		result, found, err = r.run(stream, name, func(f *findings) []kio.Filter {
 			f.splits = splits
-			return r.filters(f)
+			return filters(f)
 		})
 		if err != nil {
 			return nil, err
@@ -140,7 +145,7 @@ func (r *Renderer) filters(f *findings) []kio.Filter {
 		r.images(),
 		r.replicas(),
 		r.labels(),
-		r.namespace(),
+		r.namespace(f),
 	}
 }
 
