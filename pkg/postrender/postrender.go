@@ -269,6 +269,9 @@ func (e *entry) read() (err error) {
 	if e.origin, err = e.parse(); err != nil || e.origin == nil {
 		return err
 	}
+	if twice := twice(e.origin); twice != nil {
+		return fmt.Errorf("yaml: line %d: the key %q is there already: remove one (for Kubernetes the last one counts)", twice.Line, twice.Value)
+	}
 	e.tree, err = expand(e.origin)
 	return err
 }

@@ -268,6 +268,7 @@ func TestProblems(t *testing.T) {
 		"not UTF-8":     {stream: "a: \xff\n", wants: []string{`^stdin:1: document 1: not UTF-8`}},
 		"endless alias": {stream: "a: &a [*a]\n", wants: []string{`^stdin:1: document 1: `}},
 		"many values":   {stream: "a: [" + strings.Repeat("1,", 2_000_000) + "]\n", wants: []string{`document 1: it has more than 2000000 values`}},
+		"a key twice":   {stream: "a: 1\n---\nb:\n  - {c: 1}\n  - d: 1\n    e: 2\n    d: 3\n", wants: []string{`^stdin:7: document 2: the key "d" is there already`}},
 		"alias bomb":    {stream: bomb(), wants: []string{`document 1: .*aliases`}},
 		"strict":        {stream: named("nobody"), strict: true, wants: []string{`document 1 \(Deployment nobody\): no service`}},
 		"strict, no place": {

@@ -77,6 +77,30 @@ func (e *expander) copy(n *yaml.Node) (*yaml.Node, error) {
 	return &out, nil
 }
 
+// twice returns the first key that a mapping in the tree has a second time, or nil.
+// A change of the one would be none of the other, which counts.
+func twice(tree *yaml.Node) *yaml.Node {
+	if tree.Kind == yaml.MappingNode {
+		seen := make(map[string]bool, len(tree.Content)/2)
+		for i := 0; i+1 < len(tree.Content); i += 2 {
+			key := tree.Content[i]
+			if key.Kind != yaml.ScalarNode || isMerge(key) {
+				continue
+			}
+			if seen[key.Value] {
+				return key
+			}
+			seen[key.Value] = true
+		}
+	}
+	for _, child := range tree.Content { // an alias has none
+		if key := twice(child); key != nil {
+			return key
+		}
+	}
+	return nil
+}
+
 func isMerge(key *yaml.Node) bool {
 	return key.Kind == yaml.ScalarNode && key.Value == "<<" && (key.Tag == "!!merge" || key.Tag == "" || key.Tag == "!")
 }
