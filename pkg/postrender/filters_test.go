@@ -333,3 +333,31 @@ func TestKindsWithoutNamespaces(t *testing.T) {
 		}
 	}
 }
+
+// What somebody has set for the network that is chosen stays, also where the file
+// that tells stands far away; on the way to the other one it goes.
+func TestSettingsOfTheChosenNetworkStay(t *testing.T) {
+	t.Parallel()
+	const neutron = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: neutron-etc}\ndata:\n" +
+		"  neutron.conf: |\n    [DEFAULT]\n    core_plugin = ml2\n    l3_ha = true\n    service_plugins = router,qos,trunk\n" +
+		"  ml2_conf.ini: |\n    [ml2]\n    mechanism_drivers = openvswitch, l2population\n    [ml2_type_flat]\n    flat_networks = external\n"
+	const nova = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: nova-etc}\ndata:\n  nova.conf: |\n    [neutron]\n    ovs_bridge = br-int\n"
+	far := strings.Repeat("---\napiVersion: v1\nkind: Secret\nmetadata: {name: x}\n", 2*batchSize/50)
+	stream := nova + far + "---\n" + neutron
+	for network, stays := range map[string]bool{"openvswitch": true, "calico": false} {
+		r := forNetwork(t, "services: {}\n", "", network)
+		result, err := r.Render([]byte(stream), "stdin")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := string(result.Bytes())
+		for _, text := range []string{"l3_ha = true", "router,qos,trunk", "openvswitch, l2population", "flat_networks = external"} {
+			if strings.Contains(got, text) != stays {
+				t.Errorf("%s: %q is there: %t, want %t", network, text, !stays, stays)
+			}
+		}
+		if stays && strings.Contains(got, "service_metadata_proxy") {
+			t.Errorf("%s: an option more in nova.conf", network)
+		}
+	}
+}

@@ -21,7 +21,10 @@ type findings struct {
 	charts    map[string]bool       // of the catalog
 	choices   map[string][][]string // what workloads ask of their nodes, by kind and service
 	// splits are those of them that are kept, where that is known already.
-	splits map[string]map[string]bool
+	splits   map[string]map[string]bool
+	networks map[string]bool // mechanism drivers and core plugins of Neutron's files
+	// settled says that these are those of the chosen network already.
+	settled bool
 	// scopes are those of custom kinds, see scopes.
 	scopes map[string]string
 }
@@ -34,7 +37,7 @@ type source struct {
 func newFindings(documents map[*yaml.Node]document) *findings {
 	return &findings{
 		documents: documents, objects: map[key]bool{}, services: map[string][]source{},
-		beside: map[string]bool{}, charts: map[string]bool{}, choices: map[string][][]string{},
+		networks: map[string]bool{}, beside: map[string]bool{}, charts: map[string]bool{}, choices: map[string][][]string{},
 	}
 }
 
@@ -42,6 +45,7 @@ func (f *findings) merge(other *findings) {
 	f.notes = append(f.notes, other.notes...)
 	f.problems = append(f.problems, other.problems...)
 	maps.Copy(f.objects, other.objects)
+	maps.Copy(f.networks, other.networks)
 	maps.Copy(f.beside, other.beside)
 	maps.Copy(f.charts, other.charts)
 	for kin, workloads := range other.choices {

@@ -104,10 +104,11 @@ func (r *Renderer) Render(stream []byte, name string) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if splits := found.shares(); len(splits) > 0 {
-		// Only all of the stream tells that several workloads part the nodes of a service.
+	splits, settled := found.shares(), found.settledOn(r.deployment.Topology.Network, r.catalog.Backends)
+	if len(splits) > 0 || settled {
+		// Only all of the stream tells that several workloads part the nodes of a service, and which network it is on.
 		result, found, err = r.run(stream, name, func(f *findings) []kio.Filter {
-			f.splits = splits
+			f.splits, f.settled = splits, settled
 			return filters(f)
 		})
 		if err != nil {
@@ -140,7 +141,7 @@ func (r *Renderer) filters(f *findings) []kio.Filter {
 		r.removal(f),
 		r.inventory(f),
 		r.waits(),
-		r.settings(),
+		r.settings(f),
 		r.placement(f),
 		r.images(),
 		r.replicas(),
