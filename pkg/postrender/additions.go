@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"maps"
 	"slices"
+
+	"sigs.k8s.io/kustomize/kyaml/kio"
 )
 
 // sliceOf is the label that ties an EndpointSlice to its Service.
@@ -11,13 +13,13 @@ const sliceOf = "kubernetes.io/service-name"
 
 // add appends what the network needs and the stream lacks, from our own
 // charts: the objects of those charts that accompany a service of the stream.
-func (r *Renderer) add(result *Result, f *findings) error {
+func (r *Renderer) add(result *Result, f *findings, filters func(*findings) []kio.Filter) error {
 	r.noteAbsent(result, f)
 	missing, err := r.missing(f)
 	if err != nil || len(missing) == 0 {
 		return err
 	}
-	added, found, err := r.run(slices.Concat(missing...), "ccp's own charts", r.filters)
+	added, found, err := r.run(slices.Concat(missing...), "ccp's own charts", filters)
 	if err != nil {
 		return err
 	}

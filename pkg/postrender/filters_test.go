@@ -361,3 +361,59 @@ func TestSettingsOfTheChosenNetworkStay(t *testing.T) {
 		}
 	}
 }
+
+// Kustomizations work as over the same stream with kustomize, and lose nothing
+// without a word.
+func TestKustomizations(t *testing.T) {
+	t.Parallel()
+	const service = "---\napiVersion: v1\nkind: Service\nmetadata: {name: keystone}\nspec: {ports: [{port: 5000}]}\n"
+	stream := pods("Deployment", "keystone", "", "containers: [{name: a, image: \"a:1\"}]") + service
+	const patch = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: keystone}\nspec: {paused: true}\n"
+	for title, test := range map[string]struct {
+		files   map[string]string
+		note    string
+		objects int
+		fails   string
+	}{
+		"a patch without a namespace": {files: map[string]string{"kustomization.yaml": "patches: [{path: p.yaml}]\n", "p.yaml": patch}, objects: 2},
+		"a patch with the namespace": {
+			files:   map[string]string{"kustomization.yaml": "patches: [{path: p.yaml}]\n", "p.yaml": strings.Replace(patch, "keystone}", "keystone, namespace: ccp}", 1)},
+			objects: 2,
+		},
+		"resources of nothing":         {files: map[string]string{"kustomization.yaml": "resources:\npatches: [{path: p.yaml}]\n", "p.yaml": patch}, objects: 2},
+		"the stream as a resource":     {files: map[string]string{"kustomization.yaml": "resources: [all.yaml]\npatches: [{path: p.yaml}]\n", "p.yaml": patch}, objects: 2},
+		"the stream under its name":    {files: map[string]string{"kustomization.yaml": "resources: [cm.yaml, helm-output.yml]\npatches: [{path: p.yaml}]\n", "p.yaml": patch, "cm.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: cm}\n"}, objects: 3},
+		"a deletion":                   {files: map[string]string{"kustomization.yaml": "patches:\n  - {path: p.yaml}\n  - patch: '{apiVersion: v1, kind: Service, metadata: {name: keystone}, $patch: delete}'\n", "p.yaml": patch}, objects: 1, note: "document 2 (Service keystone): deleted by the kustomization"},
+		"a patch of nothing":           {files: map[string]string{"kustomization.yaml": "patches: [{path: p.yaml}]\n", "p.yaml": strings.Replace(patch, "keystone}", "other}", 1)}, fails: "no matches for Id"},
+		"two files that are not there": {files: map[string]string{"kustomization.yaml": "resources: [a.yaml, b.yaml]\n"}, fails: "a.yaml"},
+	} {
+		t.Run(title, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			for name, text := range test.files {
+				if err := os.WriteFile(dir+"/"+name, []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			r := forTest(t, "kubernetes: {namespace: ccp}\n", "")
+			r.opts.Kustomization = dir
+			result, err := r.Render([]byte(stream), "stdin")
+			if test.fails != "" {
+				if err == nil || !strings.Contains(err.Error(), test.fails) {
+					t.Errorf("error %v, want %q", err, test.fails)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := string(result.Bytes())
+			if n := strings.Count(got, "kind: "); n != test.objects || strings.Count(got, "namespace: ccp") != test.objects || !strings.Contains(got, "paused: true") {
+				t.Errorf("want %d objects, all in ccp, and the patch, got\n%s", test.objects, got)
+			}
+			if notes := strings.Join(result.Notes, "\n"); !strings.Contains(notes, test.note) {
+				t.Errorf("no note says %q: %s", test.note, notes)
+			}
+		})
+	}
+}

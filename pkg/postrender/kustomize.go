@@ -23,7 +23,9 @@ const objectID = "config.ccp.openstack.org/post-render-object"
 // kustomize runs the user's kustomization over the manifests, in memory: they
 // are one more of its resources.
 func (r *Renderer) kustomize(stream []byte, name string) (*Result, error) {
-	whole := func(*findings) []kio.Filter { return []kio.Filter{kio.FilterFunc(r.kustomization)} }
+	whole := func(f *findings) []kio.Filter {
+		return []kio.Filter{kio.FilterFunc(func(nodes []*yaml.RNode) ([]*yaml.RNode, error) { return r.kustomization(nodes, f) })}
+	}
 	out := process(split(stream), name, whole)
 	if out.err != nil {
 		return nil, out.err
@@ -31,8 +33,9 @@ func (r *Renderer) kustomize(stream []byte, name string) (*Result, error) {
 	return &Result{chunks: out.chunks, Notes: out.findings.notes}, out.problems.Err()
 }
 
-// kustomization is a filter that is the user's kustomization.
-func (r *Renderer) kustomization(nodes []*yaml.RNode) ([]*yaml.RNode, error) {
+// kustomization is a filter that is the user's kustomization. What it deletes is
+// named.
+func (r *Renderer) kustomization(nodes []*yaml.RNode, f *findings) ([]*yaml.RNode, error) {
 	marked := make([]*yaml.RNode, len(nodes))
 	for i, node := range nodes {
 		marked[i] = node.Copy()
@@ -72,6 +75,11 @@ func (r *Renderer) kustomization(nodes []*yaml.RNode) ([]*yaml.RNode, error) {
 		*nodes[i].YNode() = *node.YNode()
 		out[i] = nodes[i]
 	}
+	for i, node := range out {
+		if node == nil {
+			f.note(nodes[i].YNode(), "deleted by the kustomization")
+		}
+	}
 	return append(slices.DeleteFunc(out, func(n *yaml.RNode) bool { return n == nil }), fresh...), nil
 }
 
@@ -81,7 +89,9 @@ func kustomizationProblem(where, message string) error {
 }
 
 // overlay is the disk with the manifests beside the kustomization, and in its
-// list of resources.
+// list of resources: as the one file in it that does not exist, which is how
+// kustomizations for a post-renderer name them (all.yaml, in Helm's
+// documentation), or as one more.
 func overlay(dir string, manifests []byte) (filesys.FileSystem, error) {
 	disk := filesys.MakeFsOnDisk()
 	for _, name := range konfig.RecognizedKustomizationFileNames() {
@@ -101,12 +111,35 @@ func overlay(dir string, manifests []byte) (filesys.FileSystem, error) {
 		if err != nil {
 			return nil, kustomizationProblem(file, err.Error())
 		}
-		list.YNode().Content = append(list.YNode().Content, scalar(manifestsFile))
+		if yaml.IsYNodeTaggedNull(list.YNode()) {
+			*list.YNode() = yaml.Node{Kind: yaml.SequenceNode, Tag: yaml.NodeTagSeq}
+		}
+		stream := absent(disk, dir, strs(list.YNode()))
+		if stream == "" {
+			stream = manifestsFile
+			list.YNode().Content = append(list.YNode().Content, scalar(stream))
+		}
 		text, err := kustomization.String()
 		if err != nil {
 			return nil, err
 		}
-		return newOverlay(disk, dir, map[string][]byte{name: []byte(text), manifestsFile: manifests})
+		return newOverlay(disk, dir, map[string][]byte{name: []byte(text), stream: manifests})
 	}
 	return nil, kustomizationProblem(dir, "there is no kustomization.yaml in it")
+}
+
+// absent returns the only one of the resources that is the name of a YAML file
+// beside the kustomization and does not exist, or "".
+func absent(disk filesys.FileSystem, dir string, resources []string) string {
+	var names []string
+	for _, name := range resources {
+		extension := filepath.Ext(name)
+		if filepath.Base(name) == name && (extension == ".yaml" || extension == ".yml") && !disk.Exists(filepath.Join(dir, name)) {
+			names = append(names, name)
+		}
+	}
+	if len(names) != 1 {
+		return ""
+	}
+	return names[0]
 }

@@ -95,44 +95,71 @@ func (r *Result) Bytes() []byte { return slices.Concat(r.chunks...) }
 // error is ccpfile.Problems, with all that is wrong, when the stream is at
 // fault. The Result shares memory with stream.
 func (r *Renderer) Render(stream []byte, name string) (*Result, error) {
+	if r.opts.Kustomization == "" {
+		return r.render(stream, name, r.namespace)
+	}
+	// As kustomize over the same stream has it, objects are in no namespace of ours yet; a patch that names that one
+	// finds them afterwards.
+	result, err := r.render(stream, name, nil)
+	if err != nil {
+		return nil, err
+	}
+	kustomized, err := r.kustomize(result.Bytes(), name)
+	if err != nil {
+		placed, again := r.render(stream, name, r.namespace)
+		if again != nil {
+			return nil, again
+		}
+		if kustomized, again = r.kustomize(placed.Bytes(), name); again != nil {
+			return nil, err
+		}
+	}
+	last, _, err := r.run(kustomized.Bytes(), name, func(f *findings) []kio.Filter {
+		if len(r.deployment.Topology.Services) == 0 {
+			return nil
+		}
+		f.scopes = scopes(stream)
+		return []kio.Filter{r.namespace(f)}
+	})
+	if err != nil {
+		return nil, err
+	}
+	last.Notes = slices.Concat(result.Notes, kustomized.Notes, last.Notes)
+	return last, nil
+}
+
+// render is Render without the kustomization; last is the last filter, which may
+// be nil.
+func (r *Renderer) render(stream []byte, name string, last func(*findings) kio.Filter) (*Result, error) {
 	custom := scopes(stream)
+	var splits map[string]map[string]bool
+	settled := false
 	filters := func(f *findings) []kio.Filter {
-		f.scopes = custom
-		return r.filters(f)
+		f.scopes, f.splits, f.settled = custom, splits, settled
+		all := r.filters(f)
+		if last != nil && len(all) > 0 {
+			all = append(all, last(f))
+		}
+		return all
 	}
 	result, found, err := r.run(stream, name, filters)
 	if err != nil {
 		return nil, err
 	}
-	splits, settled := found.shares(), found.settledOn(r.deployment.Topology.Network, r.catalog.Backends)
+	splits, settled = found.shares(), found.settledOn(r.deployment.Topology.Network, r.catalog.Backends)
 	if len(splits) > 0 || settled {
 		// Only all of the stream tells that several workloads part the nodes of a service, and which network it is on.
-		result, found, err = r.run(stream, name, func(f *findings) []kio.Filter {
-			f.splits, f.settled = splits, settled
-			return filters(f)
-		})
-		if err != nil {
+		if result, found, err = r.run(stream, name, filters); err != nil {
 			return nil, err
 		}
 	}
 	if err := r.check(found); err != nil {
 		return nil, err
 	}
-	if err := r.add(result, found); err != nil {
-		return nil, err
-	}
-	if r.opts.Kustomization == "" {
-		return result, nil
-	}
-	kustomized, err := r.kustomize(result.Bytes(), name)
-	if err != nil {
-		return nil, err
-	}
-	kustomized.Notes = append(result.Notes, kustomized.Notes...)
-	return kustomized, nil
+	return result, r.add(result, found, filters)
 }
 
-// filters is the pipeline. An empty topology changes nothing at all.
+// filters is the pipeline but for the namespaces. An empty topology changes nothing at all.
 func (r *Renderer) filters(f *findings) []kio.Filter {
 	if len(r.deployment.Topology.Services) == 0 {
 		return nil
@@ -146,7 +173,6 @@ func (r *Renderer) filters(f *findings) []kio.Filter {
 		r.images(),
 		r.replicas(),
 		r.labels(),
-		r.namespace(f),
 	}
 }
 
