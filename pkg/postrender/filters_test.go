@@ -362,6 +362,32 @@ func TestSettingsOfTheChosenNetworkStay(t *testing.T) {
 	}
 }
 
+func TestObjectsThatKustomizeCantTake(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.WriteFile(dir+"/kustomization.yaml", []byte("commonAnnotations: {seen: by-kustomize}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := forTest(t, "kubernetes: {namespace: ccp}\n", "")
+	r.opts.Kustomization = dir
+	const job = "apiVersion: batch/v1\nkind: Job\nmetadata: {generateName: nova-}\n"
+	const hook = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: keystone, annotations: {helm.sh/hook: pre-install}}\n"
+	stream := hook + "---\n" + job + "---\n" + strings.Replace(hook, ", annotations: {helm.sh/hook: pre-install}", "", 1)
+	result, err := r.Render([]byte(stream), "stdin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, notes := string(result.Bytes()), strings.Join(result.Notes, "\n")
+	if strings.Count(got, "kind: ConfigMap") != 2 || strings.Count(got, "generateName: nova-") != 1 || strings.Count(got, "by-kustomize") != 1 || strings.Count(got, "namespace: ccp") != 3 {
+		t.Errorf("want all three objects, one of them through kustomize, got\n%s", got)
+	}
+	for _, note := range []string{"document 2 (Job): led around the kustomization: it has no name", "document 1 (ConfigMap keystone): led around the kustomization: there is another one"} {
+		if !strings.Contains(notes, note) {
+			t.Errorf("no note says %q: %s", note, notes)
+		}
+	}
+}
+
 // Kustomizations work as over the same stream with kustomize, and lose nothing
 // without a word.
 func TestKustomizations(t *testing.T) {

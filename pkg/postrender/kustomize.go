@@ -36,12 +36,29 @@ func (r *Renderer) kustomize(stream []byte, name string) (*Result, error) {
 // kustomization is a filter that is the user's kustomization. What it deletes is
 // named.
 func (r *Renderer) kustomization(nodes []*yaml.RNode, f *findings) ([]*yaml.RNode, error) {
-	marked := make([]*yaml.RNode, len(nodes))
+	out := make([]*yaml.RNode, len(nodes))
+	var marked []*yaml.RNode
+	// Of two objects of one name a hook is led around the kustomization, or the second.
+	first := map[key]int{}
+	isHook := func(i int) bool { return text(nodes[i].YNode(), "metadata", "annotations", "helm.sh/hook") != "" }
 	for i, node := range nodes {
-		marked[i] = node.Copy()
-		if err := marked[i].PipeE(yaml.SetAnnotation(objectID, strconv.Itoa(i))); err != nil {
+		id := keyOf(node.YNode())
+		if before, there := first[id]; !there || isHook(before) && !isHook(i) {
+			first[id] = i
+		}
+	}
+	for i, node := range nodes {
+		object := node.YNode()
+		if why := unfit(object, first[keyOf(object)] != i); why != "" {
+			f.note(object, "led around the kustomization: %s", why)
+			out[i] = node
+			continue
+		}
+		mark := node.Copy()
+		if err := mark.PipeE(yaml.SetAnnotation(objectID, strconv.Itoa(i))); err != nil {
 			return nil, err
 		}
+		marked = append(marked, mark)
 	}
 	manifests, err := kio.StringAll(marked)
 	if err != nil {
@@ -55,7 +72,6 @@ func (r *Renderer) kustomization(nodes []*yaml.RNode, f *findings) ([]*yaml.RNod
 	if err != nil {
 		return nil, kustomizationProblem(r.opts.Kustomization, err.Error())
 	}
-	out := make([]*yaml.RNode, len(nodes))
 	var fresh []*yaml.RNode
 	for _, resource := range resources.Resources() {
 		node := &resource.RNode
@@ -81,6 +97,19 @@ func (r *Renderer) kustomization(nodes []*yaml.RNode, f *findings) ([]*yaml.RNod
 		}
 	}
 	return append(slices.DeleteFunc(out, func(n *yaml.RNode) bool { return n == nil }), fresh...), nil
+}
+
+// unfit says why kustomize can't take an object, or "".
+func unfit(object *yaml.Node, again bool) string {
+	switch {
+	case text(object, "kind") == "" || text(object, "apiVersion") == "":
+		return "it has no kind or no apiVersion"
+	case text(object, "metadata", "name") == "":
+		return "it has no name"
+	case again:
+		return "there is another one of its kind and name"
+	}
+	return ""
 }
 
 // kustomizationProblem is a fault of what the user wrote.
