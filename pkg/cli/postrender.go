@@ -46,7 +46,13 @@ Nothing is written unless all of it is good.`,
 			for _, note := range result.Notes {
 				fmt.Fprintln(streams.Err, "note:", note)
 			}
-			if _, err := result.WriteTo(streams.Out); errors.Is(err, syscall.EPIPE) {
+			if result.Empty() {
+				// Helm refuses a post-renderer's output when it is empty.
+				_, err = fmt.Fprintln(streams.Out, nothingLeft)
+			} else {
+				_, err = result.WriteTo(streams.Out)
+			}
+			if errors.Is(err, syscall.EPIPE) {
 				return errors.New("standard output was closed before all manifests were written")
 			} else if err != nil {
 				return fmt.Errorf("writing the manifests: %w", err)
@@ -61,6 +67,9 @@ Nothing is written unless all of it is good.`,
 	flags.StringVarP(&opts.Namespace, "namespace", "n", helmNamespace(), "namespace of the release (default: kubernetes.namespace of the file)")
 	return cmd
 }
+
+// nothingLeft stands for manifests of which nothing is left.
+const nothingLeft = "# ccp post-render: there is nothing here that the ccp.yaml's network needs"
 
 // postRender rewrites the manifests of standard input, which it reads while
 // the deployment is worked out.

@@ -45,6 +45,18 @@ func TestPostRenderKustomization(t *testing.T) {
 	}
 }
 
+// Helm refuses empty output of a post-renderer, and takes a comment.
+func TestPostRenderNothingLeft(t *testing.T) {
+	t.Parallel()
+	const openvswitch = "apiVersion: apps/v1\nkind: DaemonSet\nmetadata: {name: openvswitch-db, labels: {application: openvswitch, component: db}}\nspec: {}\n"
+	for _, stdin := range []string{openvswitch, ""} {
+		r := run(t, stdin, "post-render", "-f", example)
+		if r.code != 0 || !strings.HasPrefix(r.stdout, "# ") || strings.Count(r.stdout, "\n") != 1 {
+			t.Errorf("of %q: exit code %d, standard output %q\n%s", stdin, r.code, r.stdout, r.stderr)
+		}
+	}
+}
+
 func TestPostRenderBadInput(t *testing.T) {
 	t.Parallel()
 	for title, test := range map[string]struct {

@@ -11,6 +11,7 @@
 package postrender
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -90,6 +91,11 @@ func (r *Result) WriteTo(w io.Writer) (int64, error) {
 
 // Bytes returns the manifests.
 func (r *Result) Bytes() []byte { return slices.Concat(r.chunks...) }
+
+// Empty says whether there is nothing in the manifests but blanks.
+func (r *Result) Empty() bool {
+	return !slices.ContainsFunc(r.chunks, func(chunk []byte) bool { return len(bytes.TrimSpace(chunk)) > 0 })
+}
 
 // Render rewrites the manifests of stream; name is what errors call it. The
 // error is ccpfile.Problems, with all that is wrong, when the stream is at
