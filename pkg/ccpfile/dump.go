@@ -10,7 +10,7 @@ import (
 
 // Dump writes the merged file as YAML, the same bytes for the same Config.
 // Written as "(secret)" is every scalar below secret_configs, every value
-// whose key reads like a password's, and everything at or below the paths in
+// whose key reads like a password's, every URL with one, and everything at or below the paths in
 // secrets, such as "configs.nova.metadata.secret". A path that begins with
 // "configs." also counts for the configs of each key of nodes.
 func (c *Config) Dump(w io.Writer, secrets ...string) error {
@@ -40,7 +40,7 @@ func (n *Node) yaml(masks [][]string, secret bool) *yaml.Node {
 		out := &yaml.Node{Kind: yaml.MappingNode}
 		for _, key := range n.Keys {
 			below, masked := narrow(masks, key)
-			masked = masked || secret || secretKey.MatchString(key)
+			masked = masked || secret || secretKey.MatchString(key) || inFile.MatchString(key)
 			out.Content = append(out.Content, scalarNode(key), n.Fields[key].yaml(below, masked))
 		}
 		return out
@@ -51,7 +51,7 @@ func (n *Node) yaml(masks [][]string, secret bool) *yaml.Node {
 		}
 		return out
 	case Scalar:
-		if secret {
+		if text, is := n.Scalar.(string); secret || is && urlPassword.MatchString(text) {
 			return scalarNode("(secret)")
 		}
 		return scalarNode(n.Scalar)

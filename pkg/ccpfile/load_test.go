@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -174,6 +175,36 @@ stdin:6:1: sources: not used yet
 stdin:11:1: debug: not used: there is no such log`)
 	if got := Problems(c.Notices).Error(); got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+// A secret that stands where it would be in a ConfigMap is named, and not dumped.
+func TestSecretsThatCanBeRead(t *testing.T) {
+	t.Parallel()
+	c := mustLoad(t, `
+configs:
+  nova: {conf: {nova: {keystone_authtoken: {password: SEKRET}, database: {connection: "mysql://a:SEKRET@h/x"}, api: {auth_type: password, max_limit: 5}}}}
+  rabbitmq: {conf: {rabbitmq: {default_pass: SEKRET, listeners.tcp.default: 5672}}}
+  glance: {bootstrap: {image: {url: "https://example.org/a"}}}
+nodes:
+  node1: {configs: {keystone: {conf: {keystone: {ldap: {password: SEKRET}}}}}}
+`)
+	var places []string
+	for _, notice := range c.Notices {
+		if !strings.Contains(notice.Message, "ConfigMap") || strings.Contains(notice.Error(), "SEKRET") {
+			t.Error(notice)
+		}
+		places = append(places, notice.Path)
+	}
+	want := []string{
+		"configs.nova.conf.nova.keystone_authtoken.password", "configs.nova.conf.nova.database.connection",
+		"configs.rabbitmq.conf.rabbitmq.default_pass", "nodes.node1.configs.keystone.conf.keystone.ldap.password",
+	}
+	if !slices.Equal(places, want) {
+		t.Errorf("named are %q, want %q", places, want)
+	}
+	if text := dump(t, c); strings.Contains(text, "SEKRET") || !strings.Contains(text, "auth_type: password") {
+		t.Errorf("the dump is\n%s", text)
 	}
 }
 

@@ -1,6 +1,9 @@
 package ccpfile
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
 
 const (
 	noLogging    = "not used: there is no such log"
@@ -44,9 +47,41 @@ var unused = []struct{ path, reason string }{
 	{"ccp_pod", notWritten},
 }
 
-// notices returns one Problem for each unused key that root has.
+// inFile matches the options of configuration files whose values are secrets, urlPassword
+// a URL with a password in it.
+var (
+	inFile      = regexp.MustCompile(`(?i)(^|[._-])(pass|passwd|password|passphrase|shared_secret|client_secret|secret_key|private_key|encryption_key|api_key|erlang_cookie)$`)
+	urlPassword = regexp.MustCompile(`\b[a-z][a-z0-9+.-]*://[^\s/@:]*:[^\s/@]+@`)
+)
+
+// readable returns one Problem for each secret in what `conf` of a chart puts into
+// a configuration file, below n at path.
+func readable(n *Node, path string, inConf bool) []Problem {
+	if n == nil {
+		return nil
+	}
+	var found []Problem
+	for _, key := range n.Keys {
+		value, at := n.Fields[key], JoinPath(path, key)
+		text, isText := value.Scalar.(string)
+		if inConf && value.Kind == Scalar && (inFile.MatchString(key) || isText && urlPassword.MatchString(text)) {
+			found = append(found, Problem{Pos: value.Pos, Path: at, Message: "a password here is in a ConfigMap and in Helm's release, for whoever may read those: leave it out, the charts have their own from the credentials Secret"})
+			continue
+		}
+		found = append(found, readable(value, at, inConf || key == "conf")...)
+	}
+	return found
+}
+
+// notices returns one Problem for each unused key that root has, and for each
+// secret where it can be read.
 func notices(root *Node) []Problem {
-	var found Problems
+	found := Problems(readable(root.Get("configs"), "configs", false))
+	if nodes := root.Get("nodes"); nodes != nil {
+		for _, key := range nodes.Keys {
+			found = append(found, readable(nodes.Fields[key].Get("configs"), JoinPath("nodes", key, "configs"), false)...)
+		}
+	}
 	for _, u := range unused {
 		if n := root.Get(strings.Split(u.path, ".")...).present(); n != nil {
 			found = append(found, Problem{Pos: n.KeyPos, Path: u.path, Message: u.reason})
