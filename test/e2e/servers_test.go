@@ -184,8 +184,12 @@ func (c cloud) policy(t *testing.T, pod installation, one, two server) {
 		`--patch={"metadata": {"name": "default.shop"}, "spec": {"tier": "default"}}`), &policy)
 	key := resourcesPrefix + "globalnetworkpolicies/default.shop"
 	endpoint := resourcesPrefix + "workloadendpoints/shop/elsewhere-k8s-api-eth0"
-	t.Cleanup(func() { etcdctl(t, 3, "", "del", key) })
-	t.Cleanup(func() { etcdctl(t, 3, "", "del", endpoint) })
+	// Without a pool for the tenants' network pods would come under the addresses of their nodes.
+	pool := resourcesPrefix + "ippools/tenants"
+	etcdResources{}.put(t, "ippools/tenants", `{"cidr": "10.65.0.0/24", "nodeSelector": "!all()", "ipipMode": "Never", "vxlanMode": "Never", "blockSize": 26}`)
+	for _, mine := range []string{key, endpoint, pool} {
+		t.Cleanup(func() { etcdctl(t, 3, "", "del", mine) })
+	}
 
 	etcdctl(t, 3, marshal(t, policy), "put", key)
 	ping := func(pod installation, s server) func() error {
