@@ -219,7 +219,7 @@ func (i installation) ping(t *testing.T, address string) error {
 // pingBetween has one server ping another, and returns nil when it is answered.
 func (i installation) pingBetween(t *testing.T, from, to string) error {
 	t.Helper()
-	out, err := i.try(t, "exec", "pinger", "--", "/bin/busybox", "wget", "-T", "20", "-q", "-O", "-", "http://"+from+"/cgi-bin/ping?"+to)
+	out, err := i.try(t, "exec", "pinger", "--", "/bin/busybox", "wget", "-q", "-O", "-", "http://"+from+"/cgi-bin/ping?"+to)
 	if err == nil && !strings.Contains(out, " 0% packet loss") {
 		err = errors.New("no answer")
 	}
