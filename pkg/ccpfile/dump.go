@@ -40,7 +40,7 @@ func (n *Node) yaml(masks [][]string, secret bool) *yaml.Node {
 		out := &yaml.Node{Kind: yaml.MappingNode}
 		for _, key := range n.Keys {
 			below, masked := narrow(masks, key)
-			masked = masked || secret || secretKey.MatchString(key) || inFile.MatchString(key)
+			masked = masked || secret || secretKey.MatchString(key) || IsSecretOption(key)
 			out.Content = append(out.Content, scalarNode(key), n.Fields[key].yaml(below, masked))
 		}
 		return out
@@ -51,7 +51,7 @@ func (n *Node) yaml(masks [][]string, secret bool) *yaml.Node {
 		}
 		return out
 	case Scalar:
-		if text, is := n.Scalar.(string); secret || is && urlPassword.MatchString(text) {
+		if text, is := n.Scalar.(string); secret || is && URLPasswords(text) != nil {
 			return scalarNode("(secret)")
 		}
 		return scalarNode(n.Scalar)

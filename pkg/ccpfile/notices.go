@@ -47,12 +47,24 @@ var unused = []struct{ path, reason string }{
 	{"ccp_pod", notWritten},
 }
 
-// inFile matches the options of configuration files whose values are secrets, urlPassword
-// a URL with a password in it.
 var (
-	inFile      = regexp.MustCompile(`(?i)(^|[._-])(pass|passwd|password|passphrase|shared_secret|client_secret|secret_key|private_key|encryption_key|api_key|erlang_cookie)$`)
-	urlPassword = regexp.MustCompile(`\b[a-z][a-z0-9+.-]*://[^\s/@:]*:[^\s/@]+@`)
+	secretOption = regexp.MustCompile(`(?i)(^|[._-])(pass|passwd|password|passphrase|requirepass|shared_secret|client_secret|secret_key|private_key|encryption_key|api_key|access_key|(auth|admin|access|bearer|api)_token|erlang_cookie)$`)
+	urlPassword  = regexp.MustCompile(`\b[a-z][a-z0-9+.-]*://[^\s/@:'"]*:([^\s/@'"]+)@`)
 )
+
+// IsSecretOption says whether an option of a configuration file, or a variable,
+// holds a secret, by its name: the password of keystone_authtoken, default_pass,
+// OS_DATABASE__PASSWORD.
+func IsSecretOption(name string) bool { return secretOption.MatchString(name) }
+
+// URLPasswords returns the passwords of the URLs in a text.
+func URLPasswords(text string) []string {
+	var found []string
+	for _, match := range urlPassword.FindAllStringSubmatch(text, -1) {
+		found = append(found, match[1])
+	}
+	return found
+}
 
 // readable returns one Problem for each secret in what `conf` of a chart puts into
 // a configuration file, below n at path.
@@ -64,7 +76,7 @@ func readable(n *Node, path string, inConf bool) []Problem {
 	for _, key := range n.Keys {
 		value, at := n.Fields[key], JoinPath(path, key)
 		text, isText := value.Scalar.(string)
-		if inConf && value.Kind == Scalar && (inFile.MatchString(key) || isText && urlPassword.MatchString(text)) {
+		if inConf && value.Kind == Scalar && (IsSecretOption(key) || isText && URLPasswords(text) != nil) {
 			found = append(found, Problem{Pos: value.Pos, Path: at, Message: "a password here is in a ConfigMap and in Helm's release, for whoever may read those: leave it out, the charts have their own from the credentials Secret"})
 			continue
 		}

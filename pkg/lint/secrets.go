@@ -12,13 +12,6 @@ import (
 	"github.com/helm-ccp/helm-ccp/pkg/ccpfile"
 )
 
-// secretName matches the names of what holds a secret: the password of
-// keystone_authtoken, default_pass, OS_DATABASE__PASSWORD.
-var secretName = regexp.MustCompile(`(?i)(^|[._-])(pass|passwd|password|passphrase|requirepass|shared_secret|client_secret|secret_key|private_key|encryption_key|api_key|access_key|(auth|admin|access|bearer|api)_token|erlang_cookie)$`)
-
-// urlPassword matches a URL with a password; the password is its first group.
-var urlPassword = regexp.MustCompile(`\b[a-z][a-z0-9+.-]*://[^\s/@:'"]*:([^\s/@'"]+)@`)
-
 var privateKey = regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY-----`)
 
 // setting matches a line that gives a name a value, as ini files, YAML,
@@ -43,10 +36,8 @@ func secretIn(line string) string {
 	if privateKey.MatchString(line) {
 		return "a private key"
 	}
-	for _, found := range urlPassword.FindAllStringSubmatch(line, -1) {
-		if literal(found[1]) {
-			return "a URL with a password"
-		}
+	if slices.ContainsFunc(ccpfile.URLPasswords(line), literal) {
+		return "a URL with a password"
 	}
 	trimmed := strings.TrimSpace(line)
 	if strings.HasPrefix(trimmed, "#") || strings.HasPrefix(trimmed, ";") {
@@ -57,7 +48,7 @@ func secretIn(line string) string {
 		settings = append(settings, found)
 	}
 	for _, found := range settings {
-		if secretName.MatchString(found[1]) && literal(found[2]) {
+		if ccpfile.IsSecretOption(found[1]) && literal(found[2]) {
 			return "the value of " + found[1]
 		}
 	}
@@ -74,7 +65,7 @@ func checkConfigMaps(s *subject) {
 			return
 		}
 		for _, key := range slices.Sorted(maps.Keys(config.Data)) {
-			if secretName.MatchString(key) && literal(config.Data[key]) {
+			if ccpfile.IsSecretOption(key) && literal(config.Data[key]) {
 				s.report(s.place(o, key), o.title(), "holds the secret %s: %s", key, instead)
 			}
 			for line := range strings.Lines(config.Data[key]) {
@@ -100,7 +91,7 @@ func checkEnvironment(s *subject) {
 	s.each(func(_ *rendering, o *object) {
 		for _, c := range containers(o) {
 			for _, env := range c.Env {
-				if secretName.MatchString(env.Name) && literal(env.Value) || secretIn(env.Value) != "" {
+				if ccpfile.IsSecretOption(env.Name) && literal(env.Value) || secretIn(env.Value) != "" {
 					s.report(s.place(o, env.Name), o.title(), "container %s: the variable %s holds a secret: %s", c.Name, env.Name, instead)
 				}
 			}
@@ -125,7 +116,7 @@ func checkValuesSecrets(s *subject) {
 			case value.Kind == yaml.MappingNode:
 				walk(value, here)
 			case value.Kind != yaml.ScalarNode:
-			case secretName.MatchString(key.Value) && literal(value.Value), secretIn(value.Value) != "":
+			case ccpfile.IsSecretOption(key.Value) && literal(value.Value), secretIn(value.Value) != "":
 				s.report(s.node("values.yaml", key), here, "a default for a secret: leave it to the credentials Secret (credentials.passwords of services.yaml)")
 			}
 		}

@@ -22,7 +22,7 @@ type findings struct {
 	choices   map[string][][]string // what workloads ask of their nodes, by kind and service
 	// splits are those of them that are kept, where that is known already.
 	splits   map[string]map[string]bool
-	networks map[string]bool // mechanism drivers and core plugins of Neutron's files
+	networks map[string]bool // that the files name
 	// settled says that these are those of the chosen network already.
 	settled bool
 	// scopes are those of custom kinds, see scopes.

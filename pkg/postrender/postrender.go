@@ -152,7 +152,7 @@ func (r *Renderer) render(stream []byte, name string, last func(*findings) kio.F
 	if err != nil {
 		return nil, err
 	}
-	splits, settled = found.shares(), found.settledOn(r.deployment.Topology.Network, r.catalog.Backends)
+	splits, settled = found.shares(), found.settledOn(r.deployment.Topology.Network)
 	if len(splits) > 0 || settled {
 		// Only all of the stream tells that several workloads part the nodes of a service, and which network it is on.
 		if result, found, err = r.run(stream, name, filters); err != nil {

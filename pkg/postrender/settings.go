@@ -34,7 +34,7 @@ func (r *Renderer) settings(f *findings) kio.Filter {
 					continue
 				}
 				changeText(entries.Content[i+1], section == "data" && kind == "Secret", func(text string) string {
-					f.noteNetworks(parseINI(text))
+					f.noteNetworks(parseINI(text), wanted, r.catalog.Backends)
 					if f.settled {
 						return text
 					}
@@ -46,23 +46,23 @@ func (r *Renderer) settings(f *findings) kio.Filter {
 	}))
 }
 
-// noteNetworks takes down which networks a file of Neutron's is for.
-func (f *findings) noteNetworks(file ini) {
-	for _, driver := range strings.Split(file["ml2"]["mechanism_drivers"], ",") {
-		if driver = strings.TrimSpace(driver); driver != "" {
-			f.networks[driver] = true
+// noteNetworks takes down which networks a file is for: those that it names in an
+// option by which the networks differ, as ML2's mechanism drivers are.
+func (f *findings) noteNetworks(file ini, differ settings, networks []string) {
+	for section, options := range file {
+		for option, value := range options {
+			if _, decides := differ[section][option]; !decides {
+				continue
+			}
+			for _, word := range strings.Split(value, ",") {
+				if word = strings.TrimSpace(word); slices.Contains(networks, word) {
+					f.networks[word] = true
+				}
+			}
 		}
 	}
-	if strings.Contains(file["DEFAULT"]["core_plugin"], calicoNetwork) {
-		f.networks[calicoNetwork] = true
-	}
 }
 
-// calicoNetwork is the network that is a core plugin of its own, too.
-const calicoNetwork = "calico"
-
-// settledOn says whether the manifests' Neutron is on a network, and on none of the
-// others.
-func (f *findings) settledOn(network string, all []string) bool {
-	return f.networks[network] && !slices.ContainsFunc(all, func(other string) bool { return other != network && f.networks[other] })
-}
+// settledOn says whether the manifests' files are for a network, and for none of
+// the others.
+func (f *findings) settledOn(network string) bool { return f.networks[network] && len(f.networks) == 1 }

@@ -92,7 +92,8 @@ The name of the Job that makes a service known to Keystone.
 
 {{/*
 A Job that makes things in OpenStack, with a script in Python whose values are all in its environment: WANTED is
-JSON, and openstack.connect() is the cloud's admin. A script does nothing where there is already what it wants.
+JSON, and openstack.connect() is the cloud's admin. A script makes what is not there,
+and sets passwords again.
 (list $ "nova-bootstrap" (dict
     "job" (include "nova.bootstrapJob" .)   the Job's name
     "account" "nova"                        the chart's service account

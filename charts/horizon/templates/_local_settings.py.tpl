@@ -22,23 +22,23 @@ SESSION_COOKIE_SECURE = True
 SESSION_ENGINE = "django.contrib.sessions.backends.cache"
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.memcached.{{ ternary "PyMemcacheCache" "MemcachedCache" (eq (include "common.since" (list . "antelope")) "true") }}",
-        "LOCATION": "{{ include "common.host" (list . "horizon" "memcached") }}:11211",
+        "BACKEND": {{ printf "django.core.cache.backends.memcached.%s" (ternary "PyMemcacheCache" "MemcachedCache" (eq (include "common.since" (list . "antelope")) "true")) | toJson }},
+        "LOCATION": {{ printf "%s:11211" (include "common.host" (list . "horizon" "memcached")) | toJson }},
     },
 }
 
 # The image was built with its static files collected and compressed.
-STATIC_ROOT = "{{ include "horizon.static" . }}"
+STATIC_ROOT = {{ include "horizon.static" . | toJson }}
 COMPRESS_OFFLINE = True
 
-OPENSTACK_KEYSTONE_URL = "{{ include "common.keystoneURL" (list . "horizon") }}"
+OPENSTACK_KEYSTONE_URL = {{ include "common.keystoneURL" (list . "horizon") | toJson }}
 OPENSTACK_KEYSTONE_DEFAULT_DOMAIN = "Default"
-OPENSTACK_KEYSTONE_DEFAULT_ROLE = "{{ ternary "member" "_member_" (eq (include "common.since" (list . "rocky")) "true") }}"
+OPENSTACK_KEYSTONE_DEFAULT_ROLE = {{ ternary "member" "_member_" (eq (include "common.since" (list . "rocky")) "true") | toJson }}
 OPENSTACK_API_VERSIONS = {"identity": 3}
 OPENSTACK_ENDPOINT_TYPE = "internalURL"
-AVAILABLE_REGIONS = [(OPENSTACK_KEYSTONE_URL, "{{ .Values.global.openstack.region }}")]
+AVAILABLE_REGIONS = [(OPENSTACK_KEYSTONE_URL, {{ .Values.global.openstack.region | toJson }})]
 
-HORIZON_IMAGES_UPLOAD_MODE = "{{ .Values.images_upload_mode | default "off" }}"
+HORIZON_IMAGES_UPLOAD_MODE = {{ .Values.images_upload_mode | default "off" | toJson }}
 
 OPENSTACK_NEUTRON_NETWORK = {
     {{- if eq .Values.global.network.backend "calico" }}
@@ -54,11 +54,11 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": "{{ ternary "DEBUG" "INFO" .Values.debug }}"},
+    "root": {"handlers": ["console"], "level": {{ ternary "DEBUG" "INFO" .Values.debug | toJson }}},
 }
 {{- with .Values.conf.local_settings }}
 
-{{ . | trim }}
+{{- . | trim | nindent 0 }}
 {{- end }}
 {{- end }}
 
@@ -67,23 +67,4 @@ Where the image keeps its static files.
 */}}
 {{- define "horizon.static" -}}
 /var/lib/openstack-dashboard/static
-{{- end }}
-
-{{- define "horizon.uwsgi" -}}
-[uwsgi]
-plugins = python3
-master = true
-need-app = true
-lazy-apps = true
-enable-threads = true
-die-on-term = true
-processes = {{ .Values.wsgi.processes | int }}
-threads = {{ .Values.wsgi.threads | int }}
-buffer-size = 65535
-# It closes each connection; clients that are not told send their next request into the closed one.
-add-header = Connection: close
-http-socket = :{{ .Values.port.cont }}
-wsgi-file = /usr/share/openstack-dashboard/wsgi.py
-static-map = /static={{ include "horizon.static" . }}
-static-expires = /* 3600
 {{- end }}
