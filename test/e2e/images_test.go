@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/helm-ccp/helm-ccp/test/e2e/cluster"
+	"github.com/helm-ccp/helm-ccp/test/e2e/guest"
 )
 
 // registry returns the host and port of the cluster's image registry.
@@ -114,28 +115,82 @@ func networkingCalico(t *testing.T) string {
 	return folder
 }
 
+// TestNeutronImage builds Neutron's recipe with one networking-calico after the
+// other: what is in the image is what is in the folder now. Its base has stubs for
+// apt-get and pip3, so that only the recipe counts.
+func TestNeutronImage(t *testing.T) {
+	own(t)
+	files, err := guest.Make(t.Context(), filepath.Join(os.Getenv("CCP_E2E_DIR"), "cache/guest"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := t.TempDir()
+	run(t, "", "cp", files.Busybox, filepath.Join(base, "busybox"))
+	write(t, filepath.Join(base, "apt-get"), "#!/bin/sh\n")
+	write(t, filepath.Join(base, "pip3"), "#!/bin/sh\nfor folder; do :; done\ncp -r \"$folder\" /installed\n")
+	write(t, filepath.Join(base, "Containerfile"), `FROM scratch
+COPY busybox /bin/busybox
+RUN ["/bin/busybox", "--install", "-s", "/bin"]
+COPY --chmod=755 apt-get pip3 /bin/
+RUN mkdir -p /etc/neutron /var/log/neutron
+`)
+	if err := imageBuilder().Push(t.Context(), "e2e/recipes:1", filepath.Join(base, "Containerfile"), base); err != nil {
+		t.Fatal(err)
+	}
+	recipe := repository("build/images/neutron/Containerfile")
+	built := func(version string, args ...string) string {
+		t.Helper()
+		context := t.TempDir()
+		run(t, "", "cp", "--archive", repository("build/images/neutron"), context)
+		if version != "" {
+			run(t, "", "mkdir", filepath.Join(context, "networking-calico"))
+			write(t, filepath.Join(context, "networking-calico/version"), version)
+		}
+		args = append(args, "--build-arg=BASE="+registry()+"/e2e/recipes:1")
+		if err := imageBuilder().Push(t.Context(), "e2e/neutron:1", recipe, context, args...); err != nil {
+			t.Fatal(err)
+		}
+		return string(manifest(t, http.MethodGet, "e2e/neutron", "1", nil, http.StatusOK))
+	}
+	folder := "--build-arg=NETWORKING_CALICO=/context/networking-calico"
+	one := built("one", folder)
+	if again := built("one", folder); again != one {
+		t.Errorf("the same folder makes another image:\n%s\nbefore\n%s", again, one)
+	}
+	if two := built("two", folder); two == one {
+		t.Errorf("another networking-calico makes the same image:\n%s", two)
+	}
+	if none := built(""); none == one {
+		t.Errorf("without networking-calico the image is the same:\n%s", none)
+	}
+}
+
+// manifest asks the cluster's registry for the manifest of an image's tag, or
+// gives it one, and returns the answer's body.
+func manifest(t *testing.T, method, image, tag string, body io.Reader, want int) []byte {
+	t.Helper()
+	const kind = "application/vnd.oci.image.manifest.v1+json"
+	request, err := http.NewRequestWithContext(t.Context(), method, "http://"+registry()+"/v2/"+image+"/manifests/"+tag, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Accept", kind)
+	request.Header.Set("Content-Type", kind)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	data, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != want {
+		t.Fatalf("%s %s:%s: %s %s (%v)", method, image, tag, response.Status, data, err)
+	}
+	return data
+}
+
 // tag gives an image of the cluster's registry one more tag.
 func tag(t *testing.T, image, from, to string) {
 	t.Helper()
-	const manifest = "application/vnd.oci.image.manifest.v1+json"
-	do := func(method, tag string, body io.Reader, want int) []byte {
-		t.Helper()
-		request, err := http.NewRequestWithContext(t.Context(), method, "http://"+registry()+"/v2/"+image+"/manifests/"+tag, body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		request.Header.Set("Accept", manifest)
-		request.Header.Set("Content-Type", manifest)
-		response, err := http.DefaultClient.Do(request)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer response.Body.Close()
-		data, err := io.ReadAll(response.Body)
-		if err != nil || response.StatusCode != want {
-			t.Fatalf("%s %s:%s: %s %s (%v)", method, image, tag, response.Status, data, err)
-		}
-		return data
-	}
-	do(http.MethodPut, to, bytes.NewReader(do(http.MethodGet, from, nil, http.StatusOK)), http.StatusCreated)
+	data := manifest(t, http.MethodGet, image, from, nil, http.StatusOK)
+	manifest(t, http.MethodPut, image, to, bytes.NewReader(data), http.StatusCreated)
 }

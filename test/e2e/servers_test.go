@@ -103,7 +103,24 @@ openstack security group rule create --proto tcp --dst-port 80 shop > /dev/null`
 		cloud.run(t, "openstack server reboot --hard --wait one")
 		reachable(one)
 	})
-	if os.Getenv("E2E_FELIX") != "" { // they take minutes, which the run with the stand-ins has not
+	t.Run("Nova moves a server to another node", func(t *testing.T) {
+		moved := cloud.move(t, two, "migrate")
+		if moved.Node == two.Node {
+			t.Errorf("it is on %s still", two.Node)
+		}
+		two = moved
+		reachable(two)
+		if os.Getenv("E2E_FELIX") == "" { // what else there is takes minutes, which the run with the stand-ins has not
+			return
+		}
+		cloud.run(t, "openstack flavor create --ram 192 --disk 1 m1.more > /dev/null")
+		two = cloud.move(t, two, "resize --flavor m1.more")
+		if flavor := cloud.run(t, "openstack server show two -f value -c flavor"); !strings.Contains(flavor, "m1.more") {
+			t.Errorf("after a resize its flavor is %s", flavor)
+		}
+		reachable(two)
+	})
+	if os.Getenv("E2E_FELIX") != "" {
 		cloud.faults(t, one, reachable)
 	}
 	t.Run("a deleted server leaves nothing", func(t *testing.T) {
@@ -115,9 +132,9 @@ openstack security group rule create --proto tcp --dst-port 80 shop > /dev/null`
 		eventually(t, time.Minute, func() error {
 			var errs []error
 			for what, text := range map[string]string{
-				"its interface": onNode(t, "node3", "ip", "-oneline", "link"),
-				"its route":     onNode(t, "node3", "ip", "route"),
-				"its rules":     onNode(t, "node3", "iptables-save"),
+				"its interface": onNode(t, two.Node, "ip", "-oneline", "link"),
+				"its route":     onNode(t, two.Node, "ip", "route"),
+				"its rules":     onNode(t, two.Node, "iptables-save"),
 			} {
 				if strings.Contains(text, tap) {
 					errs = append(errs, fmt.Errorf("%s %s is still there", what, tap))
@@ -138,6 +155,22 @@ openstack security group rule create --proto tcp --dst-port 80 shop > /dev/null`
 	}
 	birds.route(t, "node1", one.address(t), "")
 	calico.left(t)
+}
+
+// move has Nova migrate or resize a server, confirms that, and returns the server
+// as it is then. Nothing of it stays on a node that it has left.
+func (c cloud) move(t *testing.T, s server, how string) server {
+	t.Helper()
+	c.run(t, fmt.Sprintf("openstack server %s --wait %s && openstack server resize confirm %[2]s", how, s.Name))
+	moved := c.active(t, s.Name)
+	qemu(t, moved)
+	eventually(t, time.Minute, func() error {
+		if disks := onNode(t, s.Node, "ls", "/var/lib/nova/instances"); moved.Node != s.Node && strings.Contains(disks, s.ID) {
+			return fmt.Errorf("its disks are on %s still: %s", s.Node, disks)
+		}
+		return nil
+	})
+	return moved
 }
 
 // securityGroups takes away the rule by which a pod asks a server, and gives it
