@@ -74,6 +74,7 @@ func (c *cleanup) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	defer changing(ctx)()
 	err = client.Cleanup(ctx, opts)
 	progress.end()
 	return interrupted(ctx, "cleanup", err)

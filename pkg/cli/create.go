@@ -32,13 +32,14 @@ helm install take it alone too.`,
   ccp create designate-agent --workload DaemonSet --network calico --follows nova-compute
   ccp create designate-db --workload StatefulSet -o charts/designate-db`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.Service, opts.Workload = args[0], catalog.Workload(workload)
 			files, err := skeleton.Files(charts.FS, opts)
 			if err != nil {
 				return errWrong{err}
 			}
 			dir := cmp.Or(dir, opts.Service)
+			defer changing(cmd.Context())()
 			if err := chart.WriteNew(dir, files); errors.Is(err, chart.ErrNotEmpty) {
 				return wrongf("%w; give another folder with --output", err)
 			} else if err != nil {

@@ -85,7 +85,9 @@ func (d *deploy) run(ctx context.Context) error {
 		}
 		return d.printChanges(changes)
 	}
+	end := changing(ctx)
 	err = client.Deploy(ctx, wanted)
+	end()
 	progress.end()
 	if errors.As(err, &refused) {
 		return errWrong{err}

@@ -24,6 +24,7 @@ func newGenerate(streams Streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			defer changing(cmd.Context())()
 			if err := deployment.Write(dir, force); errors.Is(err, chart.ErrOccupied) {
 				return errWrong{err}
 			} else if err != nil {

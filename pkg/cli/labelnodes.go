@@ -45,6 +45,7 @@ chart's hook; this is for those who may change nodes on behalf of those who may 
 					}
 				},
 			}
+			defer changing(cmd.Context())()
 			total, changed, err := labeller.Run(cmd.Context())
 			verb := "changed"
 			if dryRun {

@@ -55,6 +55,7 @@ func writeOpenrc(ctx context.Context, client *release.Client, name string, strea
 		_, err := io.WriteString(streams.Out, release.Shell(env))
 		return err
 	}
+	defer changing(ctx)()
 	file, err := os.CreateTemp(filepath.Dir(name), ".openrc-*") // mode 0600
 	if err != nil {
 		return err

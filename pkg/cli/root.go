@@ -51,7 +51,7 @@ func Run(args []string, streams Streams) int {
 	cmd.SetIn(streams.In)
 	cmd.SetOut(streams.Out)
 	cmd.SetErr(streams.Err)
-	err := cmd.ExecuteContext(ctx)
+	err := interruptible(ctx, cmd.ExecuteContext)
 	var problems ccpfile.Problems
 	var wrong errWrong
 	switch {
