@@ -3,6 +3,10 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math"
+	"runtime/debug"
+	"runtime/metrics"
 	"sync"
 	"time"
 )
@@ -19,17 +23,30 @@ const noticeFor = 300 * time.Millisecond
 // reading while the command changes something.
 type changes struct{}
 
+// maxMemory is how much memory a command may hold, in bytes, where GOMEMLIMIT
+// says nothing else. The largest releases take some hundred MB.
+const maxMemory = 4 << 30
+
 // interruptible runs a command, and ends it when ctx does, whatever it computes:
-// templates and patterns know no context. Only what changes something, which it
+// templates and patterns know no context, and a template can double a text until
+// the machine has no memory, for which it is ended too. Only what changes something, which it
 // says with changing, is waited for: that takes notice of ctx, or is short.
 func interruptible(ctx context.Context, run func(context.Context) error) error {
 	var lock sync.RWMutex
 	done := make(chan error, 1)
 	go func() { done <- run(context.WithValue(ctx, changes{}, &lock)) }()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
+	memory := time.NewTicker(50 * time.Millisecond)
+	defer memory.Stop()
+	for ctx.Err() == nil {
+		select {
+		case err := <-done:
+			return err
+		case <-ctx.Done():
+		case <-memory.C:
+			if limit := memoryLimit(); memoryHeld() > limit {
+				return fmt.Errorf("ended: it took more than %d MiB of memory. Does a template call itself, or repeat its text? GOMEMLIMIT=8GiB, for one, allows more", limit>>20)
+			}
+		}
 	}
 	select {
 	case err := <-done:
@@ -55,4 +72,19 @@ func changing(ctx context.Context) (end func()) {
 	}
 	lock.RLock()
 	return lock.RUnlock
+}
+
+// memoryLimit returns GOMEMLIMIT, or maxMemory when that is not set.
+func memoryLimit() uint64 {
+	if limit := debug.SetMemoryLimit(-1); limit != math.MaxInt64 {
+		return uint64(limit)
+	}
+	return maxMemory
+}
+
+// memoryHeld returns the size of all objects in memory, in bytes.
+func memoryHeld() uint64 {
+	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
 }
