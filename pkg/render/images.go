@@ -42,7 +42,7 @@ type workload struct {
 		Name   string
 		Labels map[string]string
 	}
-	Spec     struct {
+	Spec struct {
 		podSpec
 		podTemplate
 		JobTemplate struct{ Spec podTemplate }
