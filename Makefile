@@ -9,8 +9,9 @@ export GOFLAGS := -trimpath
 
 BIN := $(CURDIR)/bin
 EXAMPLE := examples/calico/ccp.yaml
-GOFILES := $(shell find cmd pkg charts -name '*.go' -not -name '*_test.go' 2>/dev/null)
+GOFILES := $(shell find build cmd pkg charts -name '*.go' -not -name '*_test.go' 2>/dev/null)
 CHARTFILES := $(shell find charts -type f -not -path '*/tests/*' -not -name '*.md*' 2>/dev/null)
+RECIPES := $(shell find build/images -mindepth 1 -type f -not -path '*/networking-calico/*' 2>/dev/null)
 CHARTS := $(filter-out charts/common,$(patsubst %/Chart.yaml,%,$(wildcard charts/*/Chart.yaml)))
 TOOLS := go tool -modfile=$(CURDIR)/test/tools/go.mod
 FUZZTIME ?= 3s
@@ -23,7 +24,7 @@ help: ## List the targets
 .PHONY: build
 build: bin/ccp bin/ccp-hook ## Build bin/ccp and bin/ccp-hook
 
-bin/ccp: go.mod go.sum $(GOFILES) $(CHARTFILES)
+bin/ccp: go.mod go.sum $(GOFILES) $(CHARTFILES) $(RECIPES)
 	go build -ldflags='-s -w' -o $@ ./cmd/ccp
 
 bin/ccp-hook: go.mod go.sum $(GOFILES)
@@ -83,7 +84,7 @@ global: ## Copy the values that all charts share, of charts/common, into each ch
 
 .PHONY: lint
 lint: bin/helm3 bin/ccp bin/helm-docs ## gofmt, vet, staticcheck, helm lint, the charts' READMEs, shellcheck, go mod tidy
-	@test -z "$$(gofmt -l cmd examples pkg charts test)" || { gofmt -l cmd examples pkg charts test; echo 'run gofmt on these'; exit 1; }
+	@test -z "$$(gofmt -l build cmd examples pkg charts test)" || { gofmt -l build cmd examples pkg charts test; echo 'run gofmt on these'; exit 1; }
 	go vet ./...
 	$(TOOLS) staticcheck ./...
 	cd test/e2e && go vet ./... && $(TOOLS) staticcheck ./...

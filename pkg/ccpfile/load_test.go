@@ -159,7 +159,7 @@ ccp_node: {}
 kubernetes: {namespace: a, server: "http://x", cluster_domain: b, image_pull_policy: Always}
 registry: {address: r, timeout: 5}
 images: {tag: t, base_distro: debian}
-sources: {a: {git_url: u}}
+builder: {workers: 2, keep_image_tree_consistency: yes}
 debug: false
 log_file:
 x-mine: 1
@@ -171,7 +171,7 @@ stdin:2:1: ccp_node: ignored: it is computed, not written
 stdin:3:28: kubernetes.server: not used: the kubeconfig says how to reach the cluster
 stdin:4:24: registry.timeout: not used: the container runtime of the nodes has its own
 stdin:5:18: images.base_distro: not used: images are built on bases of their own
-stdin:6:1: sources: not used yet
+stdin:6:23: builder.keep_image_tree_consistency: not used: an image is always built after the one that it is made on
 stdin:11:1: debug: not used: there is no such log`)
 	if got := Problems(c.Notices).Error(); got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)

@@ -7,7 +7,8 @@ import (
 
 const (
 	noLogging    = "not used: there is no such log"
-	noBuilder    = "not used yet"
+	noFiles      = "not used yet"
+	noTree       = "not used: an image is always built after the one that it is made on"
 	noRepository = "not used: charts come with this program, not from repositories of components"
 	noServer     = "not used: the kubeconfig says how to reach the cluster"
 	noBaseImages = "not used: images are built on bases of their own"
@@ -29,15 +30,14 @@ var unused = []struct{ path, reason string }{
 	{"kubernetes.username", noServer},
 	{"kubernetes.password", noServer},
 	{"kubernetes.appcontroller", "not used: jobs and pods wait for what they need by themselves"},
-	{"registry.insecure", "not used: the container runtime of the nodes is to be told"},
 	{"registry.timeout", "not used: the container runtime of the nodes has its own"},
 	{"images.base_distro", noBaseImages},
 	{"images.base_tag", noBaseImages},
 	{"images.base_images", noBaseImages},
 	{"images.maintainer", noBaseImages},
-	{"builder", noBuilder},
-	{"sources", noBuilder},
-	{"files", noBuilder},
+	{"builder.keep_image_tree_consistency", noTree},
+	{"builder.build_base_images_if_not_exist", noTree},
+	{"files", noFiles},
 	{"repositories", noRepository},
 	{"versions", noRepository},
 	{"url", noRepository},

@@ -42,7 +42,12 @@ same command goes on. A running release is not switched to the other network, un
 		Example: `  ccp deploy
   ccp deploy --dry-run
   ccp deploy -c keystone,horizon`,
-		Args: cobra.NoArgs,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if err := oldCall(cmd, args); err != nil {
+				return err
+			}
+			return cobra.NoArgs(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return d.run(cmd.Context()) },
 	}
 	d.input.addFlags(cmd)

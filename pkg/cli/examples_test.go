@@ -31,6 +31,9 @@ func TestExamples(t *testing.T) {
 		if cmd.Annotations["cluster"] != "" {
 			continue // test/e2e runs these
 		}
+		if cmd.Annotations["engine"] != "" {
+			continue // build_test.go runs these
+		}
 		for line := range strings.Lines(cmd.Example) {
 			call, _, _ := strings.Cut(strings.TrimSpace(line), " > ")
 			words := strings.Fields(call)

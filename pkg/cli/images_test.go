@@ -1,7 +1,11 @@
 package cli_test
 
 import (
+	"crypto/sha256"
 	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path"
 	"regexp"
@@ -48,8 +52,35 @@ func TestImagesJSON(t *testing.T) {
 			t.Errorf("%s does not run %s in %+v", user, name, images)
 		}
 	}
-	if r := run(t, "", "images", "-f", example, "-o", "xml"); r.code != 2 || !strings.Contains(r.stderr, `want text or json, got "xml"`) {
+	if r := run(t, "", "images", "-f", example, "-o", "xml"); r.code != 2 || !strings.Contains(r.stderr, `want text or json or yaml, got "xml"`) {
 		t.Errorf("%+v", r)
+	}
+}
+
+// A registry says which digests it has, and those are what is deployed then.
+func TestImagesDigests(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/vnd.oci.image.manifest.v1+json")
+		w.Header().Set("Docker-Content-Digest", fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(r.URL.Path))))
+		w.Header().Set("Content-Length", "2")
+	}))
+	t.Cleanup(server.Close)
+	host := strings.TrimPrefix(server.URL, "http://")
+	site := write(t, "site.yaml", "registry: {address: '"+host+"', insecure: true}")
+	keystone := fmt.Sprintf("@sha256:%x", sha256.Sum256([]byte("/v2/ccp/keystone/manifests/latest")))
+	if got := ok(t, "images", "-f", example, "-f", site, "--digests").stdout; !strings.Contains(got, host+"/ccp/keystone:latest"+keystone+"\n") {
+		t.Errorf("got %s", got)
+	}
+	digests := write(t, "images.yaml", ok(t, "images", "-f", example, "-f", site, "--digests", "-o", "yaml").stdout)
+	images := strings.Fields(ok(t, "images", "-f", example, "-f", site, "-f", digests).stdout)
+	for _, image := range images {
+		if !strings.Contains(image, "@sha256:") {
+			t.Errorf("%s has no digest", image)
+		}
+	}
+	if !slices.Contains(images, host+"/ccp/keystone"+keystone) {
+		t.Errorf("got %v", images)
 	}
 }
 

@@ -34,7 +34,8 @@ type input struct {
 	nodes     string
 	cluster   bool
 	kube      clientcmd.ConfigOverrides
-	config    string // of kubectl
+	config    string          // of kubectl
+	loaded    *ccpfile.Config // the ccp.yaml that build has read
 }
 
 func (in *input) addFileFlag(flags *pflag.FlagSet) {
@@ -93,6 +94,7 @@ func (in *input) build(ctx context.Context) (*chart.Deployment, error) {
 	if cfg == nil {
 		return nil, loadErr
 	}
+	in.loaded = cfg
 	inventory, err := in.inventory(ctx)
 	if err != nil {
 		return nil, err

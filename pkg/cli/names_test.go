@@ -16,6 +16,7 @@ func TestValidateRefusesNames(t *testing.T) {
 		`images: {tag: "1 #x"}`:                                                              "1:15: images.tag",
 		`images: {namespace: "Team"}`:                                                        "1:21: images.namespace",
 		`images: {image_specs: {nova: {tag: "a b"}}}`:                                        "1:36: images.image_specs.nova.tag",
+		`images: {image_specs: {nova: {digest: "sha256:0"}}}`:                                "1:39: images.image_specs.nova.digest",
 		`kubernetes: {namespace: My_NS}`:                                                     "1:25: kubernetes.namespace",
 		`kubernetes: {cluster_domain: "a b"}`:                                                "1:30: kubernetes.cluster_domain",
 		`replicas: {mariadb: 100000}`:                                                        "1:21: replicas.mariadb",

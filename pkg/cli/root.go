@@ -47,7 +47,7 @@ func Run(args []string, streams Streams) int {
 	context.AfterFunc(ctx, func() { time.AfterFunc(time.Second, stop) })
 	klog.SetLogger(logr.Discard()) // what client-go tells is for its developers
 	cmd := newRoot(streams)
-	cmd.SetArgs(args)
+	cmd.SetArgs(verbFirst(cmd, args))
 	cmd.SetIn(streams.In)
 	cmd.SetOut(streams.Out)
 	cmd.SetErr(streams.Err)
@@ -91,7 +91,7 @@ network is Calico or Open vSwitch.`,
 	})
 	root.AddCommand(
 		newValidate(streams), newTopology(streams), newValues(streams), newGenerate(streams),
-		newTemplate(streams), newImages(streams), newSecret(streams), newConfig(streams), newVersion(streams), newPostRender(streams),
+		newTemplate(streams), newImages(streams), newBuild(streams), newSecret(streams), newConfig(streams), newVersion(streams), newPostRender(streams),
 		newGetter(streams), newArgoCD(streams), newCreate(streams), newLint(streams),
 		newDeploy(streams), newStatus(streams), newOpenrc(streams), newCleanup(streams), newLabelNodes(streams),
 	)
@@ -103,10 +103,12 @@ network is Calico or Open vSwitch.`,
 func markUsage(cmd *cobra.Command) {
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
-			if err := check(cmd, args); err != nil {
+			err := check(cmd, args)
+			var wrong errWrong
+			if err != nil && !errors.As(err, &wrong) {
 				return wrongf("%w (see %s --help)", err, cmd.CommandPath())
 			}
-			return nil
+			return err
 		}
 	}
 	for _, sub := range cmd.Commands() {

@@ -127,6 +127,7 @@ func (r *Renderer) removalForTest() kio.Filter   { return r.removal(newFindings(
 
 func TestImages(t *testing.T) {
 	t.Parallel()
+	digest := strings.Repeat("0123456789abcdef", 4)
 	for _, test := range []struct{ more, image, want string }{
 		{"registry: {address: 'mirror:5000'}\n", "docker.io/openstackhelm/nova:2024.1", "mirror:5000/openstackhelm/nova:2024.1"},
 		{"registry: {address: mirror}\n", "mirror/a/nova", "mirror/a/nova"},
@@ -135,6 +136,7 @@ func TestImages(t *testing.T) {
 		{"images: {namespace: own, tag: v2}\n", "quay.io/airshipit/kubernetes-entrypoint:v1", "quay.io/airshipit/kubernetes-entrypoint:v1"},
 		{"images: {tag: v2, image_specs: {redis: {tag: '7'}}}\n", "redis:6", "redis:7"},
 		{"images: {tag: v2, image_specs: {nova: {namespace: mine}}}\n", "localhost:5000/nova", "localhost:5000/mine/nova:v2"},
+		{"images: {tag: v2, image_specs: {nova: {digest: 'sha256:" + digest + "'}}}\n", "mirror/nova:2024.1", "mirror/nova@sha256:" + digest},
 	} {
 		r := forTest(t, test.more, "")
 		once := through(t, r.images(), pods("Deployment", "x", "", "containers: [{name: a, image: '"+test.image+"'}]"))

@@ -67,12 +67,14 @@ func (r *Renderer) image(reference, address string) (types.Image, bool) {
 		if namespace := cmp.Or(written(spec, "namespace"), written(r.config.Images, "namespace")); namespace != "" {
 			repository = namespace + "/" + base
 		}
-		image.NewTag = cmp.Or(written(spec, "tag"), written(r.config.Images, "tag"))
+		if image.Digest = written(spec, "digest"); image.Digest == "" {
+			image.NewTag = cmp.Or(written(spec, "tag"), written(r.config.Images, "tag"))
+		}
 	}
 	if image.NewName = repository; registry != "" {
 		image.NewName = registry + "/" + repository
 	}
-	return image, image.NewName != name || image.NewTag != ""
+	return image, image.NewName != name || image.NewTag != "" || image.Digest != ""
 }
 
 // splitRegistry takes an image's name apart; the registry is empty where the

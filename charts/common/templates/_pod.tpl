@@ -1,12 +1,14 @@
 {{/*
-The reference of an image: [registry/]namespace/name:tag, each part replaceable by global.images.image_specs.NAME.
+The reference of an image: [registry/]namespace/name:tag, or @digest in the tag's place. Namespace, tag and digest are
+replaceable by global.images.image_specs.NAME.
 (list $ "keystone")
 */}}
 {{- define "common.image" -}}
 {{- $images := (index . 0).Values.global.images -}}
 {{- $name := index . 1 -}}
 {{- $spec := get ($images.image_specs | default dict) $name | default dict -}}
-{{- with $images.registry }}{{ . }}/{{ end }}{{ $spec.namespace | default $images.namespace }}/{{ $name }}:{{ $spec.tag | default $images.tag }}
+{{- with $images.registry }}{{ . }}/{{ end }}{{ $spec.namespace | default $images.namespace }}/{{ $name }}
+{{- with $spec.digest }}@{{ . }}{{ else }}:{{ $spec.tag | default $images.tag }}{{ end }}
 {{- end }}
 
 {{/*
