@@ -112,7 +112,7 @@ func TestArgoCDGenerate(t *testing.T) {
 		env           map[string]string
 		want, wantNot []string
 	}{
-		{"the file alone", nil, []string{":from-base", "calico-dhcp-agent", "namespace: openstack", "app.kubernetes.io/instance: cloud"}, []string{"openvswitch"}},
+		{"the file alone", nil, []string{":from-base", "calico-dhcp-agent", `namespace: "openstack"`, `app.kubernetes.io/instance: "cloud"`}, []string{"openvswitch"}},
 		{"a parameter", map[string]string{"ARGOCD_APP_PARAMETERS": `[{"name":"network","string":"openvswitch"}]`}, []string{"openvswitch"}, []string{"calico-dhcp-agent"}},
 		{"plugin.env", map[string]string{"ARGOCD_ENV_CCP_NETWORK": "openvswitch"}, []string{"openvswitch"}, []string{"calico-dhcp-agent"}},
 		{"a parameter wins", map[string]string{"ARGOCD_ENV_CCP_NETWORK": "openvswitch", "ARGOCD_APP_PARAMETERS": `[{"name":"network","string":"calico"}]`}, []string{"calico-dhcp-agent"}, nil},
@@ -120,8 +120,8 @@ func TestArgoCDGenerate(t *testing.T) {
 		{"files of plugin.env", map[string]string{"ARGOCD_ENV_CCP_FILES": "ccp.yaml,site.yaml"}, []string{"openvswitch"}, nil},
 		{"files with blanks", map[string]string{"ARGOCD_ENV_CCP_FILES": " ccp.yaml , site.yaml,"}, []string{"openvswitch"}, nil},
 		{"files of a parameter with blanks", map[string]string{"ARGOCD_APP_PARAMETERS": `[{"name":"files","array":[" ccp.yaml","","site.yaml "]}]`}, []string{"openvswitch"}, nil},
-		{"an Application in any namespace", map[string]string{"ARGOCD_APP_NAME": "team-a_cloud"}, []string{"app.kubernetes.io/instance: cloud"}, []string{"team-a"}},
-		{"a release name", map[string]string{"ARGOCD_APP_NAME": "team-a_cloud", "ARGOCD_ENV_CCP_RELEASE_NAME": "other"}, []string{"app.kubernetes.io/instance: other"}, []string{"instance: cloud"}},
+		{"an Application in any namespace", map[string]string{"ARGOCD_APP_NAME": "team-a_cloud"}, []string{`app.kubernetes.io/instance: "cloud"`}, []string{"team-a"}},
+		{"a release name", map[string]string{"ARGOCD_APP_NAME": "team-a_cloud", "ARGOCD_ENV_CCP_RELEASE_NAME": "other"}, []string{`app.kubernetes.io/instance: "other"`}, []string{`instance: "cloud"`}},
 		{"a chart", map[string]string{"ARGOCD_ENV_CCP_CHART": "../../charts/web"}, []string{"role.ccp.openstack.org/compute", "color: red", "name: cars.example.org", `file: ""`}, nil},
 		{"a chart's values", map[string]string{"ARGOCD_ENV_CCP_CHART": "../../charts/web", "ARGOCD_ENV_CCP_VALUES": "over.yaml"}, []string{"color: blue"}, nil},
 		{"the cluster", map[string]string{"ARGOCD_ENV_CCP_CHART": "../../charts/cluster", "KUBE_VERSION": "1.36.3", "KUBE_API_VERSIONS": "v1,apps/v1,example.org/v1/Car"}, []string{"version: v1.36.3\n", `cars: "true"`, `apps: "true"`}, nil},

@@ -63,7 +63,7 @@ A hook Job that changes Calico's settings or takes them back.
 apiVersion: batch/v1
 kind: Job
 metadata:
-  name: {{ $name }}
+  name: {{ $name | quote }}
   labels: {{- include "common.labels" (list $root $name) | nindent 4 }}
   annotations: {{- index . 2 | nindent 4 }}
 spec:

@@ -60,9 +60,9 @@ The variables that give an OpenStack service its message bus.
 {{- $root := index . 0 -}}
 {{ include "common.secretEnv" (list $root "RABBITMQ_PASSWORD" "rabbitmq-password") }}
 - name: OS_DEFAULT__TRANSPORT_URL
-  value: {{ include "common.transportURL" (list $root (index . 1) "rpc") }}
+  value: {{ include "common.transportURL" (list $root (index . 1) "rpc") | quote }}
 - name: OS_OSLO_MESSAGING_NOTIFICATIONS__TRANSPORT_URL
-  value: {{ include "common.transportURL" (list $root (index . 1) "notifications") }}
+  value: {{ include "common.transportURL" (list $root (index . 1) "notifications") | quote }}
 {{- end }}
 
 {{/*
@@ -73,12 +73,12 @@ the service itself is. The password comes by environment.
 {{- define "common.keystoneAuth" -}}
 {{- $root := index . 0 -}}
 auth_type: password
-auth_url: {{ include "common.keystoneURL" (list $root (index . 1)) }}
-username: {{ index . 2 }}
-user_domain_name: {{ $root.Values.global.service_account.domain }}
-project_name: {{ $root.Values.global.service_account.project }}
-project_domain_name: {{ $root.Values.global.service_account.domain }}
-region_name: {{ $root.Values.global.openstack.region }}
+auth_url: {{ include "common.keystoneURL" (list $root (index . 1)) | quote }}
+username: {{ index . 2 | quote }}
+user_domain_name: {{ $root.Values.global.service_account.domain | quote }}
+project_name: {{ $root.Values.global.service_account.project | quote }}
+project_domain_name: {{ $root.Values.global.service_account.domain | quote }}
+region_name: {{ $root.Values.global.openstack.region | quote }}
 {{- end }}
 
 {{- define "common.keystoneURL" -}}
@@ -92,8 +92,8 @@ What the middleware in front of an API needs besides common.keystoneAuth.
 {{- define "common.keystoneMiddleware" -}}
 {{- $root := index . 0 -}}
 {{ include "common.keystoneAuth" . }}
-www_authenticate_uri: {{ include "common.keystoneURL" (list $root (index . 1)) }}
-memcached_servers: {{ include "common.host" (list $root (index . 1) "memcached") }}:11211
+www_authenticate_uri: {{ include "common.keystoneURL" (list $root (index . 1)) | quote }}
+memcached_servers: {{ printf "%s:11211" (include "common.host" (list $root (index . 1) "memcached")) | quote }}
 service_token_roles_required: true
 {{- end }}
 

@@ -39,7 +39,7 @@ A further item, the name of a ConfigMap, is mounted at /etc/ccp.
 apiVersion: batch/v1
 kind: Job
 metadata:
-  name: {{ $name }}
+  name: {{ $name | quote }}
   labels: {{- include "common.labels" (list $root $name) | nindent 4 }}
   annotations: {{- include "common.hook" (list (index . 2) (index . 3)) | nindent 4 }}
 spec:
@@ -49,7 +49,7 @@ spec:
     metadata:
       labels: {{- include "common.podLabels" (list $root $name) | nindent 8 }}
     spec:
-      serviceAccountName: {{ $name }}
+      serviceAccountName: {{ $name | quote }}
       restartPolicy: Never
       # A Go program that is process 1 exits with 2 when it is killed before it listens to signals.
       shareProcessNamespace: true
@@ -64,7 +64,7 @@ spec:
           terminationMessagePolicy: FallbackToLogsOnError
           args:
             {{- range index . 4 }}
-            - {{ . }}
+            - {{ . | quote }}
             {{- end }}
           env:
             - name: CCP_HOOK_NAMESPACE
@@ -80,7 +80,7 @@ spec:
       {{- if gt (len .) 5 }}
       volumes:
         - name: config
-          configMap: {name: {{ index . 5 }}}
+          configMap: {name: {{ index . 5 | quote }}}
       {{- end }}
 {{- end }}
 
@@ -142,7 +142,7 @@ roleRef:
 subjects:
   - kind: ServiceAccount
     name: ccp-credentials
-    namespace: {{ .Release.Namespace }}
+    namespace: {{ .Release.Namespace | quote }}
 ---
 {{- $arguments := list "credentials" "ensure" (printf "--secret=%s" .Values.global.credentials.secret) -}}
 {{- range keys $passwords | sortAlpha }}{{ $arguments = append $arguments (printf "--password=%s" .) }}{{ end -}}
@@ -190,7 +190,7 @@ data:
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
 metadata:
-  name: {{ $name }}
+  name: {{ $name | quote }}
   labels: {{- include "common.labels" (list . "ccp-label-nodes") | nindent 4 }}
   annotations: {{- $hook | nindent 4 }}
 rules:
@@ -201,17 +201,17 @@ rules:
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRoleBinding
 metadata:
-  name: {{ $name }}
+  name: {{ $name | quote }}
   labels: {{- include "common.labels" (list . "ccp-label-nodes") | nindent 4 }}
   annotations: {{- $hook | nindent 4 }}
 roleRef:
   apiGroup: rbac.authorization.k8s.io
   kind: ClusterRole
-  name: {{ $name }}
+  name: {{ $name | quote }}
 subjects:
   - kind: ServiceAccount
     name: ccp-label-nodes
-    namespace: {{ .Release.Namespace }}
+    namespace: {{ .Release.Namespace | quote }}
 ---
 {{ include "common.hookJob" (list . "ccp-label-nodes" $events "-10" (list "label-nodes" "--config=/etc/ccp/nodes.yaml" (printf "--node-match=%s" .Values.label_nodes.match)) "ccp-label-nodes") }}
 {{- end }}

@@ -21,7 +21,7 @@ whose database server and nodes it uses.
 apiVersion: batch/v1
 kind: Job
 metadata:
-  name: {{ include "common.databaseJobName" . }}
+  name: {{ include "common.databaseJobName" . | quote }}
   labels: {{- include "common.labels" (list $root (printf "%s-db-create" $name)) | nindent 4 }}
 spec:
   backoffLimit: 20
@@ -29,7 +29,7 @@ spec:
     metadata:
       labels: {{- include "common.podLabels" (list $root (printf "%s-db-create" $name)) | nindent 8 }}
     spec:
-      serviceAccountName: {{ $name }}
+      serviceAccountName: {{ $name | quote }}
       restartPolicy: OnFailure
       securityContext: {{- include "common.podSecurityContext" $root | nindent 8 }}
       {{- with (include "common.jobAffinity" (list $root $service)) }}
@@ -110,7 +110,7 @@ and sets passwords again.
 apiVersion: batch/v1
 kind: Job
 metadata:
-  name: {{ $job.job }}
+  name: {{ $job.job | quote }}
   labels: {{- include "common.labels" (list $root $name) | nindent 4 }}
 spec:
   backoffLimit: 20
@@ -118,7 +118,7 @@ spec:
     metadata:
       labels: {{- include "common.podLabels" (list $root $name) | nindent 8 }}
     spec:
-      serviceAccountName: {{ $job.account }}
+      serviceAccountName: {{ $job.account | quote }}
       restartPolicy: OnFailure
       securityContext: {{- include "common.podSecurityContext" $root | nindent 8 }}
       {{- with (include "common.jobAffinity" (list $root $job.service)) }}
@@ -126,7 +126,7 @@ spec:
       {{- end }}
       initContainers: {{- include "common.wait" (list $root $job.waits) | nindent 8 }}
       containers:
-        - name: {{ $name }}
+        - name: {{ $name | quote }}
           image: {{ include "common.image" (list $root "openstackclient") | quote }}
           imagePullPolicy: {{ $root.Values.global.images.pull_policy }}
           securityContext: {{- include "common.securityContext" $root | nindent 12 }}

@@ -3,8 +3,8 @@ The labels that a selector uses; they never change during an object's life.
 (list $ "keystone")
 */}}
 {{- define "common.selector" -}}
-app.kubernetes.io/instance: {{ (index . 0).Release.Name }}
-app.kubernetes.io/component: {{ index . 1 }}
+app.kubernetes.io/instance: {{ (index . 0).Release.Name | quote }}
+app.kubernetes.io/component: {{ index . 1 | quote }}
 {{- end }}
 
 {{/*

@@ -8,14 +8,14 @@ The service account of a chart's pods, and the right to look at Jobs that their 
 apiVersion: v1
 kind: ServiceAccount
 metadata:
-  name: {{ $name }}
+  name: {{ $name | quote }}
   labels: {{- include "common.labels" . | nindent 4 }}
 {{- include "common.imagePullSecrets" $root }}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
 metadata:
-  name: {{ $name }}
+  name: {{ $name | quote }}
   labels: {{- include "common.labels" . | nindent 4 }}
 rules:
   - apiGroups: [batch]
@@ -25,16 +25,16 @@ rules:
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
 metadata:
-  name: {{ $name }}
+  name: {{ $name | quote }}
   labels: {{- include "common.labels" . | nindent 4 }}
 roleRef:
   apiGroup: rbac.authorization.k8s.io
   kind: Role
-  name: {{ $name }}
+  name: {{ $name | quote }}
 subjects:
   - kind: ServiceAccount
-    name: {{ $name }}
-    namespace: {{ $root.Release.Namespace }}
+    name: {{ $name | quote }}
+    namespace: {{ $root.Release.Namespace | quote }}
 {{- end }}
 
 {{/*
@@ -45,7 +45,7 @@ Keeps one replica of a workload running while nodes are drained.
 apiVersion: policy/v1
 kind: PodDisruptionBudget
 metadata:
-  name: {{ index . 1 }}
+  name: {{ index . 1 | quote }}
   labels: {{- include "common.labels" . | nindent 4 }}
 spec:
   maxUnavailable: 1
@@ -77,7 +77,7 @@ third list is for anybody too.
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
 metadata:
-  name: {{ index . 1 }}
+  name: {{ index . 1 | quote }}
   labels: {{- include "common.labels" . | nindent 4 }}
 spec:
   podSelector:
@@ -127,20 +127,20 @@ The Ingress of an API, when global.ingress is enabled and the port has an ingres
 apiVersion: networking.k8s.io/v1
 kind: Ingress
 metadata:
-  name: {{ index . 1 }}
+  name: {{ index . 1 | quote }}
   labels: {{- include "common.labels" . | nindent 4 }}
   annotations:
-    ccp.openstack.org/url: https://{{ $port.ingress }}.{{ $ingress.domain }}:{{ $ingress.port }}
+    ccp.openstack.org/url: {{ printf "https://%s.%s:%v" $port.ingress $ingress.domain $ingress.port | quote }}
 spec:
   rules:
-    - host: {{ $port.ingress }}.{{ $ingress.domain }}
+    - host: {{ printf "%s.%s" $port.ingress $ingress.domain | quote }}
       http:
         paths:
           - path: /
             pathType: Prefix
             backend:
               service:
-                name: {{ index . 1 }}
+                name: {{ index . 1 | quote }}
                 port:
                   number: {{ index . 3 }}
 {{- end }}

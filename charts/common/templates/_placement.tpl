@@ -109,7 +109,7 @@ nodeAffinity:
     nodeSelectorTerms:
       {{- range $workload.roles }}
       - matchExpressions:
-          - {key: role.ccp.openstack.org/{{ . }}, operator: In, values: ["true"]}
+          - {key: {{ printf "role.ccp.openstack.org/%s" . | quote }}, operator: In, values: ["true"]}
           {{- with $workload.sets }}
           - {key: config.ccp.openstack.org/overrides, operator: In, values: {{ toJson . }}}
           {{- end }}

@@ -17,7 +17,7 @@ The pull secrets of a service account, and so of its pods, when there are any.
 {{- define "common.imagePullSecrets" -}}
 {{- with .Values.global.images.pull_secret }}
 imagePullSecrets:
-  - name: {{ . }}
+  - name: {{ . | quote }}
 {{- end }}
 {{- end }}
 
@@ -46,11 +46,11 @@ An environment variable whose value is a key of the credentials Secret.
 (list $ "DB_PASSWORD" "keystone-db-password")
 */}}
 {{- define "common.secretEnv" -}}
-- name: {{ index . 1 }}
+- name: {{ index . 1 | quote }}
   valueFrom:
     secretKeyRef:
-      name: {{ (index . 0).Values.global.credentials.secret }}
-      key: {{ index . 2 }}
+      name: {{ (index . 0).Values.global.credentials.secret | quote }}
+      key: {{ index . 2 | quote }}
 {{- end }}
 
 {{/*
@@ -65,7 +65,7 @@ The init container that holds a pod back until what it needs is there; its log s
   args:
     - wait
     {{- range index . 1 }}
-    - {{ . }}
+    - {{ . | quote }}
     {{- end }}
   env:
     - name: CCP_HOOK_NAMESPACE
