@@ -360,7 +360,9 @@ func (b *build) build(ctx context.Context, wanted []images.Image, opts images.Op
 	progress := newProgress(streams.Err)
 	progress.step(fmt.Sprintf("%d images with %s", len(wanted), opts.Engine.Path))
 	opts.Report = progress.images
+	end := changing(ctx) // the engine is ended before ccp is
 	statuses, err := images.Build(ctx, wanted, opts)
+	end()
 	progress.end()
 	for _, s := range statuses {
 		switch {
