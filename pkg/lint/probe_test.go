@@ -1,7 +1,6 @@
 package lint
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"reflect"
@@ -18,80 +17,13 @@ import (
 	"github.com/helm-ccp/helm-ccp/pkg/ccpfile"
 )
 
-// checkText finds values that don't stay the text that they are: unquoted ones,
-// which YAML reads as numbers, or as more YAML when they have a colon or a line
-// in them; quotes around an action, which end where the value has one; values in
-// scripts, and lines of a value that become options of an ini file.
-//
-// It looks at what is rendered, and not at templates: there a value goes through
-// variables, helpers and printf, and is quoted, or needs no quotes, in a dozen
-// ways. Here every text that the chart takes is a word that nothing changes, and
-// then each of the texts of unlike. Where those are not in the very places of the
-// words, and all else is as it was, the value that is to blame is looked for with
-// one rendering for each. The schema is left out: a pattern is no reason not
-// to quote. A template that refuses a text is in order.
-func checkText(s *subject) {
-	if s.catalog == nil {
-		return
-	}
-	for _, r := range s.renderings {
-		if !r.enabled || r.release.Order != 0 && r.release.Order != len(s.catalog.Releases)-1 {
-			continue
-		}
-		for _, switched := range []bool{false, true} {
-			p := s.probe(r, switched)
-			plain, err := p.render(word)
-			if err != nil {
-				continue // these values don't go together
-			}
-			for _, unlike := range unlike {
-				if got, err := p.render(unlike.text); err == nil && difference(plain, got, unlike.back) == nil {
-					continue
-				}
-				for _, leaf := range slices.Sorted(maps.Keys(p.leaves)) {
-					got, err := p.render(func(path string, n int) string {
-						if path == leaf {
-							return unlike.text(path, n)
-						}
-						return word(path, n)
-					})
-					if err != nil {
-						continue
-					}
-					if file := difference(plain, got, unlike.back); file != nil {
-						pos := s.at(file.name, 1, 1)
-						parts := strings.Split(leaf, ".")
-						for i := range parts {
-							if at, found := s.search(&object{file: file.name}, "."+strings.Join(parts[i:], ".")); found {
-								pos = at
-								break
-							}
-						}
-						s.report(pos, "", "the value %s does not stay text: %s; write {{ … | quote }} around all of it", leaf, unlike.says)
-					}
-				}
-			}
-		}
-	}
-}
-
 // word is a text that stays what it is wherever a template writes it. All texts
 // of a value begin alike, so that what is sorted by them keeps its order.
 func word(_ string, n int) string { return number("", n) + "z" }
 
 func number(_ string, n int) string { return fmt.Sprintf("0x5eed%04x", n) }
 
-// hostile has what ends quotes, lines, lists and actions.
-func hostile(path string, n int) string {
-	return word(path, n) + `"' \$(touch x)` + "`touch x`" + `{{ x }} %s, #: - [a], {b}: *c !d |e ;` + "\n[lint]\nlint: @f"
-}
-
 var (
-	hostileTail = strings.TrimPrefix(hostile("", 0), word("", 0))
-	jsonTail    = func() string {
-		data, _ := json.Marshal(hostileTail) // a text always has JSON
-		return string(data[1 : len(data)-1])
-	}()
 	// continued is a line of a value in an ini file that goes on.
 	continued = regexp.MustCompile(`\n[ \t]+`)
 	// numberText is a text of number, as a whole word.
@@ -100,24 +32,8 @@ var (
 	checksum = regexp.MustCompile(`-[0-9a-f]{8}\b|\b[0-9a-f]{64}\b`)
 )
 
-// unlike are texts that YAML, an ini file, a shell or Python may take for
-// something else; back makes a word of one, where it stands as a whole.
-var unlike = []struct {
-	says string
-	text func(path string, n int) string
-	back func(text string, config bool) string
-}{
-	{"a text like 0x10 becomes a number", number, func(text string, _ bool) string {
-		return numberText.ReplaceAllString(text, "${0}z")
-	}},
-	{"quotes, colons or lines in it end it", hostile, func(text string, config bool) string {
-		if config { // the text of a file: a line of a value is continued, or written as JSON does
-			text = continued.ReplaceAllString(text, "\x00")
-			return strings.NewReplacer(strings.ReplaceAll(hostileTail, "\n", "\x00"), "", jsonTail, "", "\x00", "\n    ").Replace(text)
-		}
-		return strings.NewReplacer(hostileTail, "", jsonTail, "", strings.ReplaceAll(jsonTail, "$", `\u0024`), "").Replace(text)
-	}},
-}
+// back makes the word of a number.
+func back(text string) string { return numberText.ReplaceAllString(text, "${0}z") }
 
 // source is what a template renders.
 type source struct {
@@ -126,27 +42,21 @@ type source struct {
 	broken    bool // it is not YAML
 }
 
-// difference returns what is not as in plain, but for texts that back makes
-// words of; nil when nothing is.
-func difference(plain, got []*source, back func(string, bool) string) *source {
+// difference returns what is not as in plain, but for numbers in the places of
+// their words; nil when nothing is.
+func difference(plain, got []*source) *source {
+	same := func(text string) string { return text }
 	for i, want := range plain {
 		if got[i].broken || len(got[i].documents) != len(want.documents) {
 			return got[i]
 		}
 		for j, document := range want.documents {
-			config := isConfigMap(document)
-			same := func(text string) string { return text }
-			if !reflect.DeepEqual(texts(document, same), texts(got[i].documents[j], func(text string) string { return back(text, config) })) {
+			if !reflect.DeepEqual(texts(document, same), texts(got[i].documents[j], back)) {
 				return got[i]
 			}
 		}
 	}
 	return nil
-}
-
-func isConfigMap(document any) bool {
-	object, _ := document.(map[string]any)
-	return object["kind"] == "ConfigMap"
 }
 
 // texts returns value with fn done to all keys and texts, and no checksums.
