@@ -279,7 +279,8 @@ func (r resources) endpoint(t *testing.T, s server) object {
 // goes on, and what networking-calico says of all of Calico.
 func (r resources) left(t *testing.T) {
 	t.Helper()
-	eventually(t, 2*time.Minute, func() error { // some keys end by a lease
+	// Some keys end by a lease; the longest is the hook's, by which no neutron-server leads for three minutes.
+	eventually(t, 4*time.Minute, func() error {
 		var errs []error
 		for _, key := range strings.Fields(etcdctl(t, 3, "", "get", "--keys-only", "--prefix", "/calico/")) {
 			_, known := calico3[strings.TrimPrefix(key, resourcesPrefix)]
