@@ -133,7 +133,7 @@ func (b *builder) setGlobal() {
 	v := values{library: overlay(b.defaultGlobal(), b.values[library])}
 	set := func(from *ccpfile.Node, key string, to ...string) {
 		if node := from.Get(key); node != nil && node.Kind != ccpfile.Null {
-			v.set(library, to, node.Interface())
+			v.set(library, to, withoutNulls(node.Interface()))
 		}
 	}
 	set(b.cfg.Kubernetes, "cluster_domain", "cluster_domain")
@@ -163,6 +163,22 @@ func (b *builder) setGlobal() {
 	override(cmp.Or(b.opts.Placement, b.cfg.Placement), "placement")
 	b.global = v[library]
 	b.values[library] = v[library]
+}
+
+// withoutNulls returns a value without what is null in it, which is as if it
+// were not written.
+func withoutNulls(value any) any {
+	fields, ok := value.(map[string]any)
+	if !ok {
+		return value
+	}
+	out := make(map[string]any, len(fields))
+	for key, field := range fields {
+		if field != nil {
+			out[key] = withoutNulls(field)
+		}
+	}
+	return out
 }
 
 // globalText returns a value of global as text.

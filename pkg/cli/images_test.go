@@ -35,7 +35,7 @@ func TestImages(t *testing.T) {
 
 func TestImagesJSON(t *testing.T) {
 	t.Parallel()
-	special := write(t, "special.yaml", "images: {image_specs: {memcached: {tag: special}}}")
+	special := write(t, "special.yaml", "images: {image_specs: {memcached: {tag: special, namespace: null, digest: null}, mariadb: {tag: null}, nova: null}}")
 	var images []render.Image
 	if err := json.Unmarshal([]byte(ok(t, "images", "-f", example, "-f", special, "-o", "json").stdout), &images); err != nil {
 		t.Fatal(err)
