@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Holds the rendered configuration against the real parsers of Debian 12 (OpenStack zed, BIRD 1.6): every
 # OpenStack ini file and every option that is given by environment against oslo-config-validator, the BGP
-# export filters against BIRD, Horizon's settings against Python, the names in Nova's policy against Nova, and
-# OpenSSH with the compute nodes' configuration.
+# export filters against BIRD, Horizon's settings against Python, the names in Nova's policy against Nova,
+# OpenSSH with the compute nodes' configuration, and the recipes of the images against Nova and the manifests.
 #
 # Usage: run.sh [MANIFESTS.yaml...]
 # Without arguments it renders examples/calico/ccp.yaml for each network backend with bin/ccp.
@@ -16,7 +16,7 @@ packages=(
   python3-oslo.config python3-yaml
   python3-keystone python3-glance python3-placement python3-nova python3-neutron python3-heat
   bird
-  iproute2 openssh-client openssh-server
+  iproute2 openssh-client openssh-server patch
 )
 # Debian's Python: another one on PATH does not have Debian's packages.
 python=/usr/bin/python3
@@ -141,5 +141,6 @@ if [ $# -eq 0 ]; then
   done
 fi
 for file in "${manifests[@]}"; do check_manifests "$file"; done
+for what in taps programs logs; do check "recipes: $what" "$here/recipes.sh" "$what" "${manifests[0]}"; done
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
