@@ -29,12 +29,14 @@ const maxMemory = 4 << 30
 
 // interruptible runs a command, and ends it when ctx does, whatever it computes:
 // templates and patterns know no context, and a template can double a text until
-// the machine has no memory, for which it is ended too. Only what changes something, which it
-// says with changing, is waited for: that takes notice of ctx, or is short.
+// the machine has no memory, for which it is ended too. Only what changes
+// something, which it says with changing, is waited for: that takes notice of ctx,
+// or is short.
 func interruptible(ctx context.Context, run func(context.Context) error) error {
 	var lock sync.RWMutex
 	done := make(chan error, 1)
 	go func() { done <- run(context.WithValue(ctx, changes{}, &lock)) }()
+	limit := limitMemory()
 	memory := time.NewTicker(50 * time.Millisecond)
 	defer memory.Stop()
 	for ctx.Err() == nil {
@@ -43,7 +45,7 @@ func interruptible(ctx context.Context, run func(context.Context) error) error {
 			return err
 		case <-ctx.Done():
 		case <-memory.C:
-			if limit := memoryLimit(); memoryHeld() > limit {
+			if memoryHeld() > limit {
 				return fmt.Errorf("ended: it took more than %d MiB of memory. Does a template call itself, or repeat its text? GOMEMLIMIT=8GiB, for one, allows more", limit>>20)
 			}
 		}
@@ -74,12 +76,16 @@ func changing(ctx context.Context) (end func()) {
 	return lock.RUnlock
 }
 
-// memoryLimit returns GOMEMLIMIT, or maxMemory when that is not set.
-func memoryLimit() uint64 {
-	if limit := debug.SetMemoryLimit(-1); limit != math.MaxInt64 {
-		return uint64(limit)
+// limitMemory returns how much memory the command may hold, in bytes: GOMEMLIMIT,
+// or maxMemory. Go's collector keeps to it too, so that only what is in use goes
+// beyond.
+func limitMemory() uint64 {
+	limit := debug.SetMemoryLimit(-1)
+	if limit == math.MaxInt64 {
+		limit = maxMemory
+		debug.SetMemoryLimit(limit)
 	}
-	return maxMemory
+	return uint64(limit)
 }
 
 // memoryHeld returns the size of all objects in memory, in bytes.

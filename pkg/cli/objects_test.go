@@ -35,6 +35,35 @@ func decode(t *testing.T, manifests string) []runtime.Object {
 	return objects
 }
 
+// Names that YAML has for numbers and other things stay text, in what Kubernetes
+// reads and in the settings of programs.
+func TestNamesStayText(t *testing.T) {
+	t.Parallel()
+	for _, network := range []string{"calico", "openvswitch"} {
+		for _, name := range []string{"1234", "1e3", "0x10", "true", "on", "null"} {
+			t.Run(network+" "+name, func(t *testing.T) {
+				t.Parallel()
+				file := write(t, "more.yaml", "configs: {openstack: {region: '"+name+"'}, nova: {username: '"+name+"'}, heat: {domain: {user: '"+name+"'}}}\n")
+				text := ok(t, "template", name, "-f", example, "-f", file, "-n", name, "--network", network).stdout
+				for _, object := range decode(t, text) {
+					accessor, err := meta.Accessor(object)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if instance := accessor.GetLabels()["app.kubernetes.io/instance"]; instance != name {
+						t.Errorf("%s is of the instance %q", accessor.GetName(), instance)
+					}
+				}
+				for _, want := range []string{"region_name = " + name, "username = " + name, "stack_domain_admin = " + name} {
+					if !strings.Contains(text, want+"\n") {
+						t.Errorf("there is no %q", want)
+					}
+				}
+			})
+		}
+	}
+}
+
 // podSpec returns the pod that an object makes, or nil.
 func podSpec(object runtime.Object) *corev1.PodSpec {
 	switch o := object.(type) {

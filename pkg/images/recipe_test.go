@@ -103,6 +103,9 @@ func TestSource(t *testing.T) {
 		{Source{}, "", "say where it is"},
 		{Source{Dir: "/a", GitRef: "v1"}, "", "give one of them"},
 		{Source{GitURL: "git@h:r"}, "", "want a URL"},
+		{Source{GitURL: "https://token@h/r"}, "", "give source_dir"},
+		{Source{GitURL: "ssh://git:secret@h/r"}, "", "give source_dir"},
+		{Source{GitURL: "https://h:port/r"}, "", "no URL"},
 		{Source{GitURL: "https://h/r --x"}, "", "want a URL"},
 	} {
 		test.source.Name = "networking-calico"

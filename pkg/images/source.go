@@ -2,6 +2,7 @@ package images
 
 import (
 	"errors"
+	neturl "net/url"
 	"strings"
 )
 
@@ -32,6 +33,11 @@ func (s Source) Value() (string, error) {
 	url, fragment, found := strings.Cut(strings.TrimPrefix(s.GitURL, "git+"), "#")
 	if !strings.Contains(url, "://") || strings.HasPrefix(url, "-") || strings.ContainsAny(s.GitURL, " \t\n") {
 		return "", errors.New("git_url: want a URL such as https://github.com/projectcalico/calico#subdirectory=networking-calico, or ssh://git@HOST/PATH")
+	}
+	if parsed, err := neturl.Parse(url); err != nil {
+		return "", errors.New("git_url: this is no URL")
+	} else if _, secret := parsed.User.Password(); secret || parsed.User != nil && parsed.Scheme != "ssh" {
+		return "", errors.New("git_url: what one logs in with would be in the image and in argument lists: clone it, and give source_dir")
 	}
 	value := "git+" + url
 	if s.GitRef != "" {

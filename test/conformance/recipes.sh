@@ -35,6 +35,9 @@ case $1 in
     if grep -q 'command: \[dumb-init,' "$2"; then installs base dumb-init; fi
     ;;
   logs)
-    grep -q 'ln -sf /dev/null /var/log/neutron/dhcp-agent\.log$' "$recipes/neutron/Containerfile"
+    grep -q 'ln -sf /dev/null /var/log/neutron/dhcp-agent\.log$' "$recipes/neutron/Containerfile" || {
+      echo "the recipe of neutron does not lead /var/log/neutron/dhcp-agent.log to /dev/null"
+      exit 1
+    }
     ;;
 esac

@@ -116,8 +116,8 @@ func networkingCalico(t *testing.T) string {
 }
 
 // TestNeutronImage builds Neutron's recipe with one networking-calico after the
-// other: what is in the image is what is in the folder now. Its base has stubs for
-// apt-get and pip3, so that only the recipe counts.
+// other: what is in the image is what is in the folder now. Its base has stand-ins
+// for apt-get and pip3, so that only the recipe counts.
 func TestNeutronImage(t *testing.T) {
 	own(t)
 	files, err := guest.Make(t.Context(), filepath.Join(os.Getenv("CCP_E2E_DIR"), "cache/guest"))

@@ -5,7 +5,7 @@ DEFAULT:
   bind_port: {{ .Values.api_port.cont | int }}
   workers: {{ .Values.workers | int }}
   {{- if include "common.until" (list . "stein") }}
-  registry_host: {{ include "common.host" (list . "glance-api" "glance-registry") }}
+  registry_host: {{ include "common.host" (list . "glance-api" "glance-registry") | quote }}
   registry_port: 9191
   {{- end }}
 glance_store:
@@ -44,7 +44,7 @@ What comes by environment.
 {{- $root := index . 0 -}}
 {{ include "common.secretEnv" (list $root "DB_PASSWORD" "glance-db-password") }}
 - name: OS_DATABASE__CONNECTION
-  value: {{ include "common.databaseURL" (list $root (index . 1) $root.Values.db.username $root.Values.db.name) }}
+  value: {{ include "common.databaseURL" (list $root (index . 1) $root.Values.db.username $root.Values.db.name) | quote }}
 {{ include "common.secretEnv" (list $root "OS_KEYSTONE_AUTHTOKEN__PASSWORD" "glance-password") }}
 {{- end }}
 
@@ -61,13 +61,13 @@ What Keystone knows of Glance, for common.identityJob.
 */}}
 {{- define "glance.identity" -}}
 service: glance-api
-user: {{ .Values.username }}
+user: {{ .Values.username | quote }}
 roles: [admin, service]
 catalog:
   - type: image
     name: glance
-    public: {{ include "common.publicURL" (list . .Values.api_port "glance-api" 9292) }}
-    internal: {{ include "common.internalURL" (list . "glance-api" 9292) }}
+    public: {{ include "common.publicURL" (list . .Values.api_port "glance-api" 9292) | quote }}
+    internal: {{ include "common.internalURL" (list . "glance-api" 9292) | quote }}
 {{- end }}
 
 {{- define "glance.identityJob" -}}

@@ -3,13 +3,13 @@ DEFAULT:
   debug: {{ .Values.debug }}
   use_stderr: true
   num_engine_workers: {{ .Values.workers | int }}
-  region_name_for_services: {{ .Values.global.openstack.region }}
-  stack_user_domain_name: {{ .Values.domain.name }}
-  stack_domain_admin: {{ .Values.domain.user }}
+  region_name_for_services: {{ .Values.global.openstack.region | quote }}
+  stack_user_domain_name: {{ .Values.domain.name | quote }}
+  stack_domain_admin: {{ .Values.domain.user | quote }}
   {{- if include "common.placed" (list . "heat-api-cfn") }}
   {{- $cfn := include "common.publicURL" (list . .Values.api_cfn_port "heat-api-cfn" 8000) }}
-  heat_metadata_server_url: {{ $cfn }}
-  heat_waitcondition_server_url: {{ $cfn }}/v1/waitcondition
+  heat_metadata_server_url: {{ $cfn | quote }}
+  heat_waitcondition_server_url: {{ printf "%s/v1/waitcondition" $cfn | quote }}
   {{- end }}
 heat_api:
   bind_port: {{ .Values.api_port.cont | int }}
@@ -18,19 +18,19 @@ heat_api_cfn:
   bind_port: {{ .Values.api_cfn_port.cont | int }}
   workers: {{ .Values.workers | int }}
 clients:
-  endpoint_type: {{ .Values.heat_endpoint_type }}
+  endpoint_type: {{ .Values.heat_endpoint_type | quote }}
 clients_keystone:
-  auth_uri: {{ include "common.keystoneURL" (list . "heat-engine") }}
+  auth_uri: {{ include "common.keystoneURL" (list . "heat-engine") | quote }}
 ec2authtoken:
-  auth_uri: {{ include "common.keystoneURL" (list . "heat-api-cfn") }}
+  auth_uri: {{ include "common.keystoneURL" (list . "heat-api-cfn") | quote }}
 keystone_authtoken:
   {{- include "common.keystoneMiddleware" (list . "heat-api" .Values.username) | nindent 2 }}
 # As whom the engine acts for the users who own stacks.
 trustee:
   auth_type: password
-  auth_url: {{ include "common.keystoneURL" (list . "heat-engine") }}
-  username: {{ .Values.username }}
-  user_domain_name: {{ .Values.global.service_account.domain }}
+  auth_url: {{ include "common.keystoneURL" (list . "heat-engine") | quote }}
+  username: {{ .Values.username | quote }}
+  user_domain_name: {{ .Values.global.service_account.domain | quote }}
 oslo_middleware:
   enable_proxy_headers_parsing: true
 oslo_messaging_notifications:
@@ -45,7 +45,7 @@ What comes by environment.
 {{- $root := index . 0 -}}
 {{ include "common.secretEnv" (list $root "DB_PASSWORD" "heat-db-password") }}
 - name: OS_DATABASE__CONNECTION
-  value: {{ include "common.databaseURL" (list $root (index . 1) $root.Values.db.username $root.Values.db.name) }}
+  value: {{ include "common.databaseURL" (list $root (index . 1) $root.Values.db.username $root.Values.db.name) | quote }}
 {{ include "common.messagingEnv" . }}
 {{ include "common.secretEnv" (list $root "OS_KEYSTONE_AUTHTOKEN__PASSWORD" "heat-password") }}
 {{ include "common.secretEnv" (list $root "OS_TRUSTEE__PASSWORD" "heat-password") }}
@@ -86,7 +86,7 @@ The container of one of Heat's APIs.
 {{- define "heat.api" -}}
 {{- $root := index . 0 -}}
 {{- $service := index . 1 -}}
-- name: {{ $service }}
+- name: {{ $service | quote }}
   image: {{ include "common.image" (list $root "heat") | quote }}
   imagePullPolicy: {{ $root.Values.global.images.pull_policy }}
   securityContext: {{- include "common.securityContext" $root | nindent 4 }}

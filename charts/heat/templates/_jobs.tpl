@@ -45,7 +45,7 @@ What Keystone knows of Heat, for common.identityJob. Keystone fills %(tenant_id)
 */}}
 {{- define "heat.identity" -}}
 service: heat-engine
-user: {{ .Values.username }}
+user: {{ .Values.username | quote }}
 roles: [admin, service]
 catalog:
   {{- if include "common.placed" (list . "heat-api") }}
@@ -57,8 +57,8 @@ catalog:
   {{- if include "common.placed" (list . "heat-api-cfn") }}
   - type: cloudformation
     name: heat-cfn
-    public: {{ include "common.publicURL" (list . .Values.api_cfn_port "heat-api-cfn" 8000) }}/v1
-    internal: {{ include "common.internalURL" (list . "heat-api-cfn" 8000) }}/v1
+    public: {{ printf "%s/v1" (include "common.publicURL" (list . .Values.api_cfn_port "heat-api-cfn" 8000)) | quote }}
+    internal: {{ printf "%s/v1" (include "common.internalURL" (list . "heat-api-cfn" 8000)) | quote }}
   {{- end }}
 {{- end }}
 

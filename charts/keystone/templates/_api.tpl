@@ -6,7 +6,7 @@ The container's name, its port's name, the port, the WSGI script.
 {{- define "keystone.api" -}}
 {{- $root := index . 0 -}}
 {{- $port := index . 2 -}}
-- name: {{ index . 1 }}
+- name: {{ index . 1 | quote }}
   image: {{ include "common.image" (list $root "keystone") | quote }}
   imagePullPolicy: {{ $root.Values.global.images.pull_policy }}
   securityContext: {{- include "common.securityContext" $root | nindent 4 }}

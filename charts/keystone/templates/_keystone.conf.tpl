@@ -3,7 +3,7 @@ DEFAULT:
   debug: {{ .Values.debug }}
   use_stderr: true
   {{- if .Values.notifications.enable }}
-  notification_format: {{ .Values.notifications.format }}
+  notification_format: {{ .Values.notifications.format | quote }}
   {{- end }}
 identity:
   domain_specific_drivers_enabled: false
@@ -18,7 +18,7 @@ credential:
 cache:
   enabled: true
   backend: oslo_cache.memcache_pool
-  memcache_servers: {{ include "common.host" (list . "keystone" "memcached") }}:11211
+  memcache_servers: {{ printf "%s:11211" (include "common.host" (list . "keystone" "memcached")) | quote }}
 oslo_middleware:
   enable_proxy_headers_parsing: true
 oslo_messaging_notifications:
@@ -42,7 +42,7 @@ add-header = Connection: close
 {{- define "keystone.env" -}}
 {{ include "common.secretEnv" (list . "DB_PASSWORD" "keystone-db-password") }}
 - name: OS_DATABASE__CONNECTION
-  value: {{ include "common.databaseURL" (list . "keystone" .Values.db.username .Values.db.name) }}
+  value: {{ include "common.databaseURL" (list . "keystone" .Values.db.username .Values.db.name) | quote }}
 - name: OS_KEYSTONE_CONFIG_FILES
   value: /etc/keystone/keystone.conf
 {{- if .Values.notifications.enable }}

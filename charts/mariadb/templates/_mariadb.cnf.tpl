@@ -59,7 +59,7 @@ mysqld:
   wsrep_on: 1
   wsrep_provider: /usr/lib/galera/libgalera_smm.so
   wsrep_provider_options: gcache.size={{ $values.galera.gcache_size }}
-  wsrep_cluster_name: {{ $values.galera.cluster_name }}
+  wsrep_cluster_name: {{ $values.galera.cluster_name | quote }}
   wsrep_cluster_address: gcomm://{{ include "mariadb.peers" . | replace " " "," }}
   wsrep_sst_method: rsync
   # The Service spreads connections over the servers: what one service wrote, another reads at once.

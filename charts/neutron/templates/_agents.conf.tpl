@@ -1,7 +1,7 @@
 {{- define "neutron.metadataAgent" -}}
 DEFAULT:
   debug: {{ .Values.debug }}
-  nova_metadata_host: {{ include "common.host" (list . "neutron-metadata-agent" "nova-metadata") }}
+  nova_metadata_host: {{ include "common.host" (list . "neutron-metadata-agent" "nova-metadata") | quote }}
   nova_metadata_port: 8775
   metadata_workers: {{ .Values.workers | int }}
 {{- end }}

@@ -16,7 +16,7 @@ DEFAULT:
   l3_ha: {{ .Values.l3_ha }}
   router_distributed: {{ .Values.dvr }}
   {{- else }}
-  core_plugin: {{ .Values.core_plugin }}
+  core_plugin: {{ .Values.core_plugin | quote }}
   service_plugins: []
   {{- end }}
   {{- if eq .Values.global.network.backend "calico" }}

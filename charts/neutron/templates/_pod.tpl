@@ -6,7 +6,7 @@ The secrets of the server and its Jobs.
 {{- $root := index . 0 -}}
 {{ include "common.secretEnv" (list $root "DB_PASSWORD" "neutron-db-password") }}
 - name: OS_DATABASE__CONNECTION
-  value: {{ include "common.databaseURL" (list $root (index . 1) $root.Values.db.username $root.Values.db.name) }}
+  value: {{ include "common.databaseURL" (list $root (index . 1) $root.Values.db.username $root.Values.db.name) | quote }}
 {{ include "common.messagingEnv" . }}
 {{ include "common.secretEnv" (list $root "SERVICE_PASSWORD" "neutron-password") }}
 - {name: OS_KEYSTONE_AUTHTOKEN__PASSWORD, value: $(SERVICE_PASSWORD)}
@@ -44,7 +44,7 @@ The client's certificate for etcd, where there is one.
 {{- define "neutron.etcdVolume" -}}
 {{- if and (eq .Values.global.network.backend "calico") .Values.global.network.calico.etcd_secret }}
 - name: etcd
-  secret: {secretName: {{ .Values.global.network.calico.etcd_secret }}, defaultMode: 0440}
+  secret: {secretName: {{ .Values.global.network.calico.etcd_secret | quote }}, defaultMode: 0440}
 {{- end }}
 {{- end }}
 

@@ -24,18 +24,18 @@ DEFAULT:
 cache:
   enabled: true
   backend: oslo_cache.memcache_pool
-  memcache_servers: {{ include "common.host" (list . "nova-api" "memcached") }}:11211
+  memcache_servers: {{ printf "%s:11211" (include "common.host" (list . "nova-api" "memcached")) | quote }}
 conductor:
   workers: {{ .Values.workers | int }}
 filter_scheduler:
   enabled_filters: {{ toJson .Values.scheduler.enabled_filters }}
 glance:
-  region_name: {{ .Values.global.openstack.region }}
+  region_name: {{ .Values.global.openstack.region | quote }}
   valid_interfaces: internal
 keystone_authtoken:
   {{- include "common.keystoneMiddleware" (list . "nova-api" .Values.username) | nindent 2 }}
 libvirt:
-  virt_type: {{ .Values.virt_type }}
+  virt_type: {{ .Values.virt_type | quote }}
   {{- if eq .Values.virt_type "qemu" }}
   cpu_mode: none
   {{- end }}
@@ -78,7 +78,7 @@ vnc:
   server_listen: $my_ip
   server_proxyclient_address: $my_ip
   novncproxy_port: {{ .Values.novncproxy_port.cont }}
-  novncproxy_base_url: {{ include "common.publicURL" (list . .Values.novncproxy_port "nova-novncproxy" 6080) }}/vnc_lite.html
+  novncproxy_base_url: {{ printf "%s/vnc_lite.html" (include "common.publicURL" (list . .Values.novncproxy_port "nova-novncproxy" 6080)) | quote }}
 {{- end }}
 
 {{/*

@@ -22,9 +22,9 @@ The databases, for all services but those on compute nodes.
 {{- $root := index . 0 -}}
 {{ include "common.secretEnv" (list $root "DB_PASSWORD" "nova-db-password") }}
 - name: OS_DATABASE__CONNECTION
-  value: {{ include "common.databaseURL" (list $root (index . 1) $root.Values.db.username $root.Values.db.name) }}
+  value: {{ include "common.databaseURL" (list $root (index . 1) $root.Values.db.username $root.Values.db.name) | quote }}
 - name: OS_API_DATABASE__CONNECTION
-  value: {{ include "common.databaseURL" (list $root (index . 1) $root.Values.db.username $root.Values.db.api_name) }}
+  value: {{ include "common.databaseURL" (list $root (index . 1) $root.Values.db.username $root.Values.db.api_name) | quote }}
 {{- end }}
 
 {{- define "nova.volumeMounts" -}}

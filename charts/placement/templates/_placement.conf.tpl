@@ -36,7 +36,7 @@ add-header = Connection: close
 {{- define "placement.env" -}}
 {{ include "common.secretEnv" (list . "DB_PASSWORD" "placement-db-password") }}
 - name: {{ ternary "OS_API_DATABASE__CONNECTION" "OS_PLACEMENT_DATABASE__CONNECTION" (eq (include "placement.project" .) "nova") }}
-  value: {{ include "common.databaseURL" (list . "placement-api" .Values.db.username .Values.db.name) }}
+  value: {{ include "common.databaseURL" (list . "placement-api" .Values.db.username .Values.db.name) | quote }}
 {{ include "common.secretEnv" (list . "OS_KEYSTONE_AUTHTOKEN__PASSWORD" "placement-password") }}
 {{- end }}
 
@@ -65,13 +65,13 @@ What Keystone knows of Placement, for common.identityJob.
 */}}
 {{- define "placement.identity" -}}
 service: placement-api
-user: {{ .Values.username }}
+user: {{ .Values.username | quote }}
 roles: [admin, service]
 catalog:
   - type: placement
     name: placement
-    public: {{ include "common.publicURL" (list . .Values.port "placement-api" 8778) }}
-    internal: {{ include "common.internalURL" (list . "placement-api" 8778) }}
+    public: {{ include "common.publicURL" (list . .Values.port "placement-api" 8778) | quote }}
+    internal: {{ include "common.internalURL" (list . "placement-api" 8778) | quote }}
 {{- end }}
 
 {{- define "placement.identityJob" -}}
